@@ -1,0 +1,3 @@
+//! The forge example's binary.
+
+fn main() {}

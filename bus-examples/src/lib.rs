@@ -1,0 +1,1 @@
+//! A small forge made of message handlers.
