@@ -1,0 +1,121 @@
+//! How a handler's failures are treated: when to try again, and what an error means.
+
+use std::time::Duration;
+
+/// Attempts of a handler after the first one; enough to get over a restart of what the handler depends on.
+pub const RETRIES_DEFAULT: u32 = 5;
+/// The most retries that can be asked for; the delivery limit of our queues is 100 and must not be met first.
+pub const RETRIES_MAX: u32 = 90;
+/// The longest delay of one retry; the ladder of delay queues goes to 2^28 s, about 8.5 years.
+pub const DELAY_MAX: Duration = Duration::from_secs((1 << 28) - 1);
+/// Into how many steps the jitter of a retry is drawn; each is a delay queue on the broker, shared by all handlers.
+pub const JITTER_BUCKETS: u32 = 4;
+
+/// When a failed message is tried again.
+///
+/// The delay before retry `n` (from 1) is `min(initial * factor^(n-1), max_delay)`, lengthened by up to `jitter` and never
+/// shortened.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RetryPolicy {
+    /// Retries after the first attempt; 0 means that a failure is final.
+    pub max: u32,
+    /// Delay before the first retry.
+    pub initial: Duration,
+    /// By how much each delay is longer than the one before.
+    pub factor: f64,
+    /// No delay is longer, but for the jitter.
+    pub max_delay: Duration,
+    /// By what part a delay may be lengthened; 0.25 is 25 %.
+    pub jitter: f64,
+    /// No retry later than this after the first failure.
+    pub give_up_after: Option<Duration>,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            max: RETRIES_DEFAULT,
+            initial: Duration::from_secs(1),
+            factor: 2.0,
+            max_delay: Duration::from_secs(60),
+            jitter: 0.25,
+            give_up_after: None,
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// No retries.
+    pub const NONE: Self = Self {
+        max: 0,
+        initial: Duration::ZERO,
+        factor: 1.0,
+        max_delay: Duration::ZERO,
+        jitter: 0.0,
+        give_up_after: None,
+    };
+
+    /// The delay before retry `n` (from 1), with `lot` of [`JITTER_BUCKETS`] steps of jitter, in whole milliseconds.
+    ///
+    /// ```
+    /// use bus_runtime::RetryPolicy;
+    /// use std::time::Duration;
+    ///
+    /// let policy = RetryPolicy::default();
+    /// assert_eq!(policy.delay(1, 0), Duration::from_secs(1));
+    /// assert_eq!(policy.delay(3, 0), Duration::from_secs(4));
+    /// assert_eq!(policy.delay(50, 0), Duration::from_secs(60));
+    /// assert_eq!(policy.delay(1, 3), Duration::from_millis(1188));
+    /// ```
+    #[must_use]
+    pub fn delay(&self, n: u32, lot: u32) -> Duration {
+        let exponent = i32::try_from(n.saturating_sub(1)).unwrap_or(i32::MAX);
+        let grown = self.initial.as_secs_f64() * self.factor.powi(exponent);
+        let capped = grown.min(self.max_delay.as_secs_f64());
+        let lot = f64::from(lot.min(JITTER_BUCKETS - 1)) / f64::from(JITTER_BUCKETS);
+        let millis = (capped * (1.0 + self.jitter * lot) * 1000.0).round();
+        Duration::try_from_secs_f64(millis / 1000.0).map_or(DELAY_MAX, |delay| {
+            Duration::from_millis(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)).min(DELAY_MAX)
+        })
+    }
+
+    /// Every delay that [`delay`](Self::delay) can give, ascending and without repetition.
+    #[must_use]
+    pub fn delays(&self) -> Vec<Duration> {
+        let mut delays: Vec<_> = (1..=self.max)
+            .flat_map(|n| (0..JITTER_BUCKETS).map(move |lot| (n, lot)))
+            .map(|(n, lot)| self.delay(n, lot))
+            .collect();
+        delays.sort_unstable();
+        delays.dedup();
+        delays
+    }
+}
+
+/// What an `Err`, a panic or a timeout means for the message: the option `on_error`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnError {
+    /// Try again by the retry policy, then the dead letters.
+    #[default]
+    Retry,
+    /// The dead letters, at once.
+    DeadLetter,
+    /// Back to the queue, at once.
+    Requeue,
+    /// Acknowledge and forget it.
+    Discard,
+}
+
+/// When a message is acknowledged: the option `ack`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AckMode {
+    /// When the handler has succeeded, and what it published is confirmed.
+    #[default]
+    OnSuccess,
+    /// Before the handler starts: at most once.
+    OnReceive,
+    /// As the [`Outcome`](crate::Outcome) says that the handler returns.
+    Manual,
+}

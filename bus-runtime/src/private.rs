@@ -1,0 +1,96 @@
+//! Everything that generated code may name. Not a public interface: it changes with the macros.
+
+use std::any::TypeId;
+use std::future::Future;
+
+pub use std::option::Option::{self, None, Some};
+pub use std::primitive::str;
+pub use std::result::Result::{self, Err, Ok};
+pub use std::time::Duration;
+
+pub use inventory::submit;
+
+pub use crate::__handler_id as handler_id;
+pub use crate::delivery::Delivery;
+pub use crate::extract::{Arguments, FromDelivery};
+pub use crate::message::{Command, Event, Message, Task};
+pub use crate::outcome::{HandlerError, IntoOutcome, IntoOutcomeOf, Outcome, Rejection};
+pub use crate::policy::{AckMode, OnError};
+pub use crate::registration::{
+    HandlerId, HandlerOptions, HandlerRegistration, NO_OPTIONS, RetryOptions, Timeout,
+};
+pub use crate::topology::{Overflow, QueueType};
+pub use crate::transport::BoxFuture;
+
+use crate::extract::CapturedWord;
+
+/// `RetryOptions::default()` as a constant.
+pub const NO_RETRY_OPTIONS: RetryOptions = RetryOptions {
+    max: None,
+    initial: None,
+    factor: None,
+    max_delay: None,
+    jitter: None,
+    give_up_after: None,
+};
+
+/// The id of a function of the module that it is called in.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __handler_id {
+    ($function:ident) => {
+        $crate::__private::HandlerId {
+            module: ::core::module_path!(),
+            name: $crate::__private::stringify!($function),
+        }
+    };
+}
+
+pub use std::{column, file, line, stringify};
+
+/// Puts the handler's future into a box.
+pub fn boxed<F>(future: F) -> BoxFuture<'static, Result<Outcome, Rejection>>
+where
+    F: Future<Output = Result<Outcome, Rejection>> + Send + 'static,
+{
+    Box::pin(future)
+}
+
+/// Makes one argument.
+pub fn extract<T: FromDelivery>(delivery: &Delivery) -> Result<T, Rejection> {
+    T::from_delivery(delivery)
+}
+
+/// Makes an argument of a captured word.
+pub fn captured<T: CapturedWord>(delivery: &Delivery, name: &str) -> Result<T, Rejection> {
+    crate::extract::captured(delivery, name)
+}
+
+/// Decodes the body of a message as its own type.
+pub fn decode<M: Message>(delivery: &Delivery) -> Result<M, Rejection> {
+    crate::extract::decode(delivery.envelope())
+}
+
+/// Judges what an audit or react handler returned.
+pub fn outcome<T: IntoOutcome>(returned: T) -> Result<Outcome, Rejection> {
+    Ok(returned.into_outcome())
+}
+
+/// Judges what the handler of a message type returned.
+pub fn outcome_of<M: Message, T: IntoOutcomeOf<M::Kind>>(returned: T) -> Result<Outcome, Rejection> {
+    Ok(returned.into_outcome_of())
+}
+
+/// Runs a plain `fn` handler on the pool for blocking work; its panic goes on here.
+pub async fn blocking<T, F>(delivery: &Delivery, handler: F) -> T
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    crate::seam::blocking(delivery.scope(), handler).await
+}
+
+/// The identity of a function item.
+pub fn type_id_of<F: 'static>(_function: &F) -> TypeId {
+    TypeId::of::<F>()
+}

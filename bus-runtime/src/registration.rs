@@ -1,0 +1,189 @@
+//! What an attribute leaves in the binary: one constant per attribute, collected at link time.
+
+use std::any::TypeId;
+use std::time::Duration;
+
+use crate::delivery::{Delivery, Metadata};
+use crate::error::Place;
+use crate::extract::Arguments;
+use crate::message::{Message, MessageType};
+use crate::outcome::{HandlerError, Outcome, Rejection};
+use crate::policy::{AckMode, OnError};
+use crate::topology::{Overflow, QueueType};
+use crate::transport::BoxFuture;
+
+/// What an attribute registers: which messages go to which function, and how.
+///
+/// The attributes make it; [`App::register`](crate::App::register) takes it where link-time registration is no choice.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct HandlerRegistration {
+    pub(crate) id: HandlerId,
+    pub(crate) subject: Subject,
+    pub(crate) options: HandlerOptions,
+    pub(crate) place: Place,
+    pub(crate) identity: fn() -> TypeId,
+    pub(crate) arguments: fn(&mut Arguments),
+    pub(crate) call: HandlerFn,
+}
+
+/// The function that the generated code leaves behind: it extracts the arguments, calls the handler and judges what it returns.
+pub type HandlerFn = fn(Delivery) -> BoxFuture<'static, Result<Outcome, Rejection>>;
+
+/// Which function: its path in the crate, unique and stable, and the basis of the queue's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HandlerId {
+    /// `module_path!()`; its first word is the crate.
+    pub module: &'static str,
+    /// The function's name.
+    pub name: &'static str,
+}
+
+/// What a handler listens to.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Subject {
+    /// The `audit` exchange, with these binding keys; a word may be a capture, as in `wiki.{page}`.
+    Audit(&'static [&'static str]),
+    /// The `react` exchange, with these binding keys.
+    React(&'static [&'static str]),
+    /// A message type, by its topic.
+    Message(MessageType),
+}
+
+/// The options of the attributes; `None` is the default of the app.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(missing_docs, reason = "each is the option of that name, documented at the attributes")]
+pub struct HandlerOptions {
+    pub timeout: Option<Timeout>,
+    pub retry: Option<RetryOptions>,
+    pub on_error: Option<OnError>,
+    pub error_hook: Option<ErrorHook>,
+    pub ack: Option<AckMode>,
+    pub concurrency: Option<u16>,
+    pub prefetch: Option<u16>,
+    pub queue: Option<&'static str>,
+    pub name: Option<&'static str>,
+    pub group: Option<&'static str>,
+    pub priority: Option<i32>,
+    pub when: Option<Filter>,
+    pub queue_type: Option<QueueType>,
+    pub max_length: Option<u64>,
+    pub overflow: Option<Overflow>,
+    pub ttl: Option<Duration>,
+    pub max_priority: Option<u8>,
+    pub single_active: Option<bool>,
+    pub exclusive: Option<bool>,
+    pub fanout_each: bool,
+}
+
+/// The option `error_hook`: called with the error and what is known about the message.
+pub type ErrorHook = fn(&HandlerError, &Metadata);
+
+/// The option `when`: whether the handler wants the message.
+pub type Filter = fn(&Metadata) -> bool;
+
+/// The option `timeout`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// Cancelled after this time.
+    After(Duration),
+    /// Never cancelled: `timeout = "none"`.
+    Never,
+}
+
+/// The option `retry`: what is set of it, over the app's policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "each is a field of `RetryPolicy`")]
+pub struct RetryOptions {
+    pub max: Option<u32>,
+    pub initial: Option<Duration>,
+    pub factor: Option<f64>,
+    pub max_delay: Option<Duration>,
+    pub jitter: Option<f64>,
+    pub give_up_after: Option<Duration>,
+}
+
+impl HandlerRegistration {
+    /// A handler of the `audit` exchange.
+    pub const fn audit(id: HandlerId, keys: &'static [&'static str], call: HandlerFn) -> Self {
+        Self::new(id, Subject::Audit(keys), call)
+    }
+
+    /// A handler of the `react` exchange.
+    pub const fn react(id: HandlerId, keys: &'static [&'static str], call: HandlerFn) -> Self {
+        Self::new(id, Subject::React(keys), call)
+    }
+
+    /// A handler of a message type.
+    pub const fn message<M: Message>(id: HandlerId, call: HandlerFn) -> Self {
+        Self::new(id, Subject::Message(MessageType::of::<M>()), call)
+    }
+
+    const fn new(id: HandlerId, subject: Subject, call: HandlerFn) -> Self {
+        Self {
+            id,
+            subject,
+            options: NO_OPTIONS,
+            place: Place { file: "", line: 0, column: 0 },
+            identity: TypeId::of::<()>,
+            arguments: |_| {},
+            call,
+        }
+    }
+
+    /// Where the attribute stands.
+    pub const fn located(mut self, file: &'static str, line: u32, column: u32) -> Self {
+        self.place = Place { file, line, column };
+        self
+    }
+
+    /// The type of the function item, by which tests name the handler.
+    pub const fn identified_by(mut self, identity: fn() -> TypeId) -> Self {
+        self.identity = identity;
+        self
+    }
+
+    /// The types of the handler's arguments, for checks at start-up.
+    pub const fn taking(mut self, arguments: fn(&mut Arguments)) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// What the attribute's options say.
+    pub const fn with_options(mut self, options: HandlerOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Every registration that is linked into this program, in no particular order.
+    pub fn linked() -> impl Iterator<Item = &'static HandlerRegistration> {
+        inventory::iter::<HandlerRegistration>.into_iter()
+    }
+}
+
+/// `HandlerOptions::default()` as a constant, for generated code to override.
+pub const NO_OPTIONS: HandlerOptions = HandlerOptions {
+    timeout: None,
+    retry: None,
+    on_error: None,
+    error_hook: None,
+    ack: None,
+    concurrency: None,
+    prefetch: None,
+    queue: None,
+    name: None,
+    group: None,
+    priority: None,
+    when: None,
+    queue_type: None,
+    max_length: None,
+    overflow: None,
+    ttl: None,
+    max_priority: None,
+    single_active: None,
+    exclusive: None,
+    fanout_each: false,
+};
+
+inventory::collect!(HandlerRegistration);
