@@ -4,6 +4,7 @@ extern crate self as bus_runtime;
 
 // Vocabulary: pure words, no async, no clock.
 pub mod binding_key;
+mod broker_url;
 mod envelope;
 mod error;
 mod message;
@@ -35,6 +36,7 @@ mod seam;
 mod shutdown;
 
 pub use binding_key::{BindingKey, BindingKeyError};
+pub use broker_url::{AMQP_PORT, AmqpUrl, BrokerUrl, Host};
 pub use bus_macros::{Message, audit, message_handler, react};
 pub use delivery::{Delivery, Metadata};
 pub use envelope::{Envelope, HeaderValue, Headers, Properties, Text, header};
