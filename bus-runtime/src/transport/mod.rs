@@ -7,6 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
+
+#[cfg(feature = "rabbitmq")]
+pub use self::rabbitmq::{PUBLISH_TIMEOUT, RabbitMq, RabbitMqOptions};
+
 use crate::envelope::Envelope;
 use crate::error::Error;
 use crate::names::{ExchangeName, QueueName};
