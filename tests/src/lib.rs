@@ -1,1 +1,4 @@
 //! What several tests share.
+
+#[cfg(unix)]
+pub mod node;
