@@ -87,7 +87,8 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    crate::seam::blocking(delivery.scope(), handler).await
+    let _ = delivery;
+    crate::seam::blocking(handler).await
 }
 
 /// The identity of a function item.
