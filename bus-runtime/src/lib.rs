@@ -1,1 +1,5 @@
 //! Bus.
+
+pub mod names;
+
+pub use crate::names::{ExchangeName, NameError, QueueName, RoutingKey};
