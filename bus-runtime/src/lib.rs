@@ -2,4 +2,9 @@
 
 pub mod names;
 
-pub use crate::names::{ExchangeName, NameError, QueueName, RoutingKey};
+pub mod binding_key;
+
+pub use crate::{
+    binding_key::{BindingKey, BindingKeyError},
+    names::{ExchangeName, NameError, QueueName, RoutingKey},
+};
