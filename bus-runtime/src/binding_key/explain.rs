@@ -144,3 +144,65 @@ fn from_end(position: usize) -> String {
 fn place(words: usize) -> String {
     if words == 0 { "somewhere".into() } else { format!("after word {words}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pattern: &str, routing_key: &str, expected: &str) {
+        let mismatch = BindingKey::parse(pattern).unwrap().explain(routing_key).unwrap_err();
+        assert_eq!(mismatch.to_string(), expected, "`{pattern}` and `{routing_key}`: {mismatch:?}");
+    }
+
+    #[test]
+    fn another_word() {
+        check("wiki.edited", "wiki.saved", "word 2 must be `edited`, but the routing key has `saved`");
+        check("wiki.*.a.#", "wiki.page.b", "word 3 must be `a`, but the routing key has `b`");
+        check("a.b", "a.", "word 2 must be `b`, but the routing key has an empty word");
+        check("a.", "a.b", "word 2 must be an empty word, but the routing key has `b`");
+        check(
+            "wiki.Page",
+            "wiki.page",
+            "word 2 must be `Page`, but the routing key has `page` (upper and lower case differ)",
+        );
+    }
+
+    #[test]
+    fn another_word_counted_from_the_end() {
+        check("#.saved", "a.b.page", "the last word must be `saved`, but the routing key has `page`");
+        check("#.x.saved", "a.b.saved", "the last word but one must be `x`, but the routing key has `b`");
+        check("#.x.*.saved", "a.b.c.saved", "word 3 from the end must be `x`, but the routing key has `b`");
+    }
+
+    #[test]
+    fn another_number_of_words() {
+        check("user", "user.created", "the binding key needs exactly 1 word, but the routing key has 2");
+        check("wiki.*", "wiki.a.b", "the binding key needs exactly 2 words, but the routing key has 3");
+        check("wiki.*", "wiki", "the binding key needs exactly 2 words, but the routing key has 1");
+        check("*", "", "the binding key needs exactly 1 word, but the routing key has 0");
+        check("", "a", "the binding key needs exactly 0 words, but the routing key has 1");
+        check("*.#.*", "a", "the binding key needs at least 2 words, but the routing key has 1");
+    }
+
+    #[test]
+    fn words_between_two_hashes() {
+        check("#.a.#", "b.c", "`a` must stand somewhere, but the routing key does not have it there");
+        check(
+            "a.#.x.*.#",
+            "a.b.c",
+            "`x.*` must stand after word 1, but the routing key does not have it there",
+        );
+        check(
+            "#.a.#.a.#",
+            "b.a.b",
+            "`a` must stand after word 2, but the routing key does not have it there",
+        );
+        // The `b` is there, but the binding key needs it for its end.
+        check(
+            "a.#.b.#.b",
+            "a.c.b",
+            "`b` must stand after word 1, but the routing key does not have it there",
+        );
+    }
+}
