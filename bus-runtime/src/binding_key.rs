@@ -1,4 +1,4 @@
-//! The pattern on a binding, and whether a routing key matches it: exactly the rules of a RabbitMQ topic exchange.
+//! The pattern on a binding, and whether a routing key matches it, by the rules of RabbitMQ's topic exchange.
 
 use std::{borrow::Borrow, fmt, iter::FusedIterator, sync::Arc};
 
@@ -19,26 +19,27 @@ use crate::names::{NAME_BYTES_MAX, Words, excerpt, short_string};
 /// | `#`                     | zero or more words, whatever they are    |
 /// | anything else           | exactly this word                        |
 ///
-/// - The whole routing key must match, from its first word to its last: `wiki` does not match `wiki.page`, and `wiki.#`
-///   does not match `wikis`.
-/// - A wildcard is a whole word. In `page*` and `a#b` the signs have no meaning: such a word matches its own text only.
-///   There is no way to escape a wildcard: no binding key asks for the word `*` and for nothing else.
-/// - A word may be empty. `a..b` has three words, the second of them empty; `wiki.` has two; `.` has two empty ones. An
-///   empty word is a word: `wiki.*` matches `wiki.`, but not `wiki`.
-/// - An empty key has no word at all. So the empty binding key matches the empty routing key only, `#` matches it too,
-///   and `*` does not.
-/// - `#` may stand anywhere and more than once. `a.#.b` matches `a.b`, `a.x.b` and `a.x.y.b`; `#.#` is the same as `#`;
-///   `*.#` asks for at least one word.
-/// - Words are compared byte for byte: `Wiki` is not `wiki`, and no Unicode normalisation takes place. A word is any
-///   UTF-8 text without a dot.
+/// - The whole routing key must match, from its first word to its last: `wiki` does not match `wiki.page`,
+///   and `wiki.#` does not match `wikis`.
+/// - A wildcard is a whole word. In `page*` and `a#b` the signs have no meaning: such a word matches its own
+///   text only. There is no way to escape a wildcard: no binding key asks for the word `*` and for nothing
+///   else.
+/// - A word may be empty. `a..b` has three words, the second of them empty; `wiki.` has two; `.` has two
+///   empty ones. An empty word is a word: `wiki.*` matches `wiki.`, but not `wiki`.
+/// - An empty key has no word at all. So the empty binding key matches the empty routing key only, `#`
+///   matches it too, and `*` does not.
+/// - `#` may stand anywhere and more than once. `a.#.b` matches `a.b`, `a.x.b` and `a.x.y.b`; `#.#` is the
+///   same as `#`; `*.#` asks for at least one word.
+/// - Words are compared byte for byte: `Wiki` is not `wiki`, and no Unicode normalisation takes place. A word
+///   is any UTF-8 text without a dot.
 /// - In a *routing* key, `*` and `#` are words like all others: `wiki.*` matches the routing key `wiki.#`.
 /// - A binding key has at most 255 bytes.
 ///
 /// # Cost
 ///
-/// Matching takes at most (words of the binding key) x (words of the routing key) comparisons, whatever the binding key,
-/// and does not allocate. Beware that a RabbitMQ server is not so kind: up to version 4.2 the time grows exponentially
-/// with the number of `#`, and later versions refuse a binding key with more than two.
+/// Matching takes at most (words of the binding key) x (words of the routing key) comparisons, whatever the
+/// binding key, and does not allocate. A RabbitMQ server is not so kind: 3.10 takes exponential time for many
+/// `#` in one binding key, and 4.3 refuses more than two.
 ///
 /// # Examples
 ///
@@ -84,8 +85,9 @@ impl BindingKey {
                 (Some(wanted), Some(word)) if wanted.accepts(word) => {}
                 // More words are needed than are left, and a `#` that takes more would leave even fewer.
                 (Some(_), None) => return false,
-                // The last `#` takes one word more. An earlier `#` need not try: what it could take, the last one can
-                // take as well. So there is only ever one place to go back to, and that bounds the time.
+                // The last `#` takes one word more. An earlier `#` need not try: what it could take, the last
+                // one can take as well. So there is only ever one place to go back to, and that bounds the
+                // time.
                 (_, Some(_)) => {
                     let Some((rest, from)) = &mut last_hash else { return false };
                     from.next();
@@ -105,10 +107,18 @@ impl BindingKey {
     /// use bus_runtime::BindingKey;
     ///
     /// let why = |pattern, key| BindingKey::parse(pattern).unwrap().explain(key).unwrap_err().to_string();
-    /// assert_eq!(why("wiki.edited", "wiki.saved"), "word 2 must be `edited`, but the routing key has `saved`");
-    /// assert_eq!(why("user", "user.created"), "the binding key needs exactly 1 word, but the routing key has 2");
-    /// assert_eq!(why("#.saved", "wiki.page"), "the last word must be `saved`, but the routing key has `page`");
-    /// assert_eq!(why("a.#.x.*.#", "a.b.c"), "`x.*` must stand after word 1, but the routing key does not have it there");
+    /// assert_eq!(
+    ///     why("wiki.edited", "wiki.saved"),
+    ///     "word 2 must be `edited`, but the routing key has `saved`"
+    /// );
+    /// assert_eq!(
+    ///     why("user", "user.created"),
+    ///     "the binding key needs exactly 1 word, but the routing key has 2"
+    /// );
+    /// assert_eq!(
+    ///     why("a.#.x.*.#", "a.b.c"),
+    ///     "`x.*` must stand after word 1, but the routing key does not have it there"
+    /// );
     /// assert!(BindingKey::parse("wiki.#")?.explain("wiki.page").is_ok());
     /// # Ok::<(), bus_runtime::BindingKeyError>(())
     /// ```
@@ -129,7 +139,7 @@ impl BindingKey {
         self.words().all(|word| matches!(word, BindingWord::Literal(_)))
     }
 
-    /// The words of the binding key. An empty one has none; two dots in a row have an empty word between them.
+    /// The words. An empty binding key has none; two dots in a row have an empty word between them.
     ///
     /// ```
     /// use bus_runtime::{binding_key::BindingWord, BindingKey};
@@ -282,7 +292,8 @@ pub(crate) mod tests {
         lists.into_iter().filter(|list| *list != [""]).map(|list| list.join(".")).collect()
     }
 
-    /// Up to eight words: common ones, so that there are matches; empty ones; wildcards; and any text without a dot.
+    /// Up to eight words: common ones, so that there are matches; empty ones; wildcards; and any text without
+    /// a dot.
     pub(crate) fn any_text() -> impl Strategy<Value = String> {
         let common = prop::sample::select(vec!["a", "b", "", "*", "#", "a*", "wiki", "größe", "日本"]);
         let word = prop_oneof![8 => common.prop_map(String::from), 1 => "[^.]{0,3}"];

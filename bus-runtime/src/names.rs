@@ -1,4 +1,4 @@
-//! The names that travel on the wire: routing keys, exchange names and queue names, checked once when they are made.
+//! The names that travel on the wire: routing keys, exchange names and queue names, each checked once.
 
 use std::{borrow::Borrow, fmt, iter::FusedIterator, ops::Deref, sync::Arc};
 
@@ -17,8 +17,9 @@ const EXCERPT_CHARS_MAX: usize = 32;
 
 /// The concrete key on a message, such as `wiki.page.saved`.
 ///
-/// A routing key is a list of words with a dot between each two. Any UTF-8 text of at most 255 bytes is one, the empty
-/// text and control characters included. `*` and `#` have no meaning in it: wildcards belong to a [`BindingKey`].
+/// A routing key is a list of words with a dot between each two. Any UTF-8 text of at most 255 bytes is one,
+/// the empty text and control characters included. `*` and `#` have no meaning in it: wildcards belong to a
+/// [`BindingKey`].
 ///
 /// A clone shares the text.
 ///
@@ -55,8 +56,9 @@ impl RoutingKey {
 
 /// The name of an exchange.
 ///
-/// At most 255 bytes of UTF-8 without NUL, carriage return and line feed: RabbitMQ removes line ends from the name it is
-/// asked to declare, and the exchange would then have another name than the one that everybody publishes to.
+/// At most 255 bytes of UTF-8 without NUL, carriage return and line feed: RabbitMQ removes line ends from the
+/// name it is asked to declare, and the exchange would then have another name than the one that everybody
+/// publishes to. It takes a NUL, but no command line can pass such a name to its tools.
 ///
 /// A clone shares the text.
 ///
@@ -269,11 +271,12 @@ impl<'a> Iterator for Words<'a> {
 
 impl FusedIterator for Words<'_> {}
 
-/// Everything that a checked, shared text of at most 255 bytes can do, for a type that is a newtype over `Arc<str>`.
+/// Everything that a checked, shared text of at most 255 bytes can do, for a type that is a newtype over
+/// `Arc<str>`.
 ///
 /// ```text
-/// short_string!(QueueName::new, NameError, |name| NameKind::QueueName.check(name));    constructor, error, check
-/// short_string!(QueueName => str);                                                     lets it stand for a `&str`
+/// short_string!(QueueName::new, NameError, check);     constructor, error, and what refuses a text
+/// short_string!(QueueName => str);                     lets it stand for a `&str`
 /// ```
 macro_rules! short_string {
     ($Type:ident :: $new:ident, $Error:ident, $check:expr) => {

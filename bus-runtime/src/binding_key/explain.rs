@@ -19,7 +19,7 @@ use crate::names::Words;
 #[non_exhaustive]
 pub enum Mismatch {
     /// A word that stands before any `#` is another one.
-    #[error("word {position} must be {}, but the routing key has {}{}", quoted(.wanted), quoted(.found), case_hint(.wanted, .found))]
+    #[error("word {position} must be {}", instead(.wanted, .found))]
     Word {
         /// Which word, counted from the first.
         position: usize,
@@ -29,7 +29,7 @@ pub enum Mismatch {
         found: String,
     },
     /// A word that stands after the last `#` is another one.
-    #[error("{} must be {}, but the routing key has {}{}", from_end(*.position), quoted(.wanted), quoted(.found), case_hint(.wanted, .found))]
+    #[error("{} must be {}", from_end(*.position), instead(.wanted, .found))]
     WordFromEnd {
         /// Which word, counted backwards from the last.
         position: usize,
@@ -129,8 +129,9 @@ fn quoted(word: &str) -> String {
     if word.is_empty() { "an empty word".into() } else { format!("`{word}`") }
 }
 
-fn case_hint(wanted: &str, found: &str) -> &'static str {
-    if wanted.eq_ignore_ascii_case(found) { " (upper and lower case differ)" } else { "" }
+fn instead(wanted: &str, found: &str) -> String {
+    let hint = if wanted.eq_ignore_ascii_case(found) { " (upper and lower case differ)" } else { "" };
+    format!("{}, but the routing key has {}{hint}", quoted(wanted), quoted(found))
 }
 
 fn from_end(position: usize) -> String {

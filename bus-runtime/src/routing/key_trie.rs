@@ -9,18 +9,19 @@ use crate::{
 
 /// A set of (binding key, value) pairs that answers which values a routing key reaches.
 ///
-/// The keys are kept as a tree with one level per word, so binding keys that begin alike share their beginning and the
-/// many that cannot match are never looked at.
+/// The keys are kept as a tree with one level per word, so binding keys that begin alike share their
+/// beginning and the many that cannot match are never looked at.
 ///
 /// # Complexity
 ///
 /// For a routing key of *w* words:
 ///
-/// - Without `#` in the binding keys a lookup follows at most two branches per word, the word itself and `*`, and only
-///   branches that exist. How many *other* bindings there are does not matter.
-/// - With `#`, every node of the tree is visited at most once for each of the *w* + 1 places in the routing key, whatever
-///   the binding keys: the worst case is (nodes) x (*w* + 1), never exponential.
-/// - A lookup allocates only if it comes to the second `#` of a binding key: then it remembers where it has been.
+/// - Without `#`, a lookup follows the word itself and `*` where there are such branches, and visits no node
+///   twice. How many binding keys there are that begin otherwise does not matter.
+/// - With `#`, every node of the tree is visited at most once for each of the *w* + 1 places in the routing
+///   key, whatever the binding keys: the worst case is (nodes) x (*w* + 1), never exponential.
+/// - A lookup allocates only if it comes to the second `#` of a binding key: then it remembers where it has
+///   been.
 /// - `insert` and `remove` take one step per word, and look through the values of that same binding key.
 ///
 /// ```
@@ -76,8 +77,8 @@ impl<T> KeyTrie<T> {
 
     /// Calls `visit` with the value of every pair whose binding key matches, in no particular order.
     ///
-    /// Each pair is visited at most once, even if `#` can match in several ways. A value that was inserted under two
-    /// binding keys which both match is visited twice.
+    /// Each pair is visited at most once, even if `#` can match in several ways. A value that was inserted
+    /// under two binding keys which both match is visited twice.
     ///
     /// ```
     /// use bus_runtime::{routing::KeyTrie, BindingKey};
@@ -216,14 +217,16 @@ enum Above {
 ///
 /// # Why nothing is visited twice
 ///
-/// A `#` tries its continuation at the place where it was entered and at every later place of the routing key, in this
-/// order. Below a first `#`, a second one is therefore reached again and again, each time further to the right. But it
-/// has tried all places to the right the first time. So a `#` below a `#` needs to be entered only once, and every other
-/// entry can be skipped; by the same argument this holds for a third below the second, and so on. Between two `#` the
-/// way down takes one word per level, so a node is met once per place where the `#` above it starts.
+/// A `#` tries its continuation at the place where it was entered and at every later place of the routing
+/// key, in this order. Below a first `#`, a second one is therefore reached again and again, each time
+/// further to the right. But it has tried all places to the right the first time. So a `#` below a `#` needs
+/// to be entered only once, and every other entry can be skipped; by the same argument this holds for a third
+/// below the second, and so on. Between two `#` the way down takes one word per level, so a node is met once
+/// per place where the `#` above it starts.
 struct Walk<'v, T, F> {
     visit: &'v mut F,
-    /// Where the second and later `#` led to, as far as they were entered. Most walks meet none and do not allocate.
+    /// Where the second and later `#` led to, as far as they were entered. Most walks meet none and do not
+    /// allocate.
     entered: HashSet<*const Node<T>>,
     #[cfg(test)]
     steps: usize,
