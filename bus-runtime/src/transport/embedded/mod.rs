@@ -16,9 +16,13 @@ impl EmbeddedBroker {
         Self {}
     }
     /// stub
-    pub fn next_due(&self) -> Option<tokio::time::Instant> { None }
+    pub fn next_due(&self) -> Option<tokio::time::Instant> {
+        None
+    }
     /// stub
-    pub fn peek(&self, _: &QueueName) -> Vec<Arc<Envelope>> { vec![] }
+    pub fn peek(&self, _: &QueueName) -> Vec<Arc<Envelope>> {
+        vec![]
+    }
     /// stub
     pub async fn settled(&self) {}
     /// stub
