@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bus_runtime::transport::RabbitMq;
-use bus_runtime::{BrokerUrl, Error};
+use bus_runtime::transport::rabbitmq::ConnectOptions;
+use bus_runtime::{BrokerUrl, Error, RabbitMq};
 
 /// Where Debian puts the scripts. The wrappers in `/usr/sbin` change the user and would not see our settings.
 const SCRIPTS: &str = "/usr/lib/rabbitmq/bin";
@@ -154,7 +154,7 @@ impl RabbitNode {
         let url = BrokerUrl::parse(&self.url()).expect("our own URL");
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
-            let error = match RabbitMq::connect(&url).await {
+            let error = match RabbitMq::connect(&url, ConnectOptions::default()).await {
                 Ok(rabbitmq) => {
                     use bus_runtime::transport::Transport;
                     return rabbitmq.close(Duration::from_secs(5)).await;

@@ -7,16 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-#[cfg(feature = "rabbitmq")]
-mod rabbitmq;
-
-#[cfg(feature = "rabbitmq")]
-pub use self::rabbitmq::{PUBLISH_TIMEOUT, RabbitMq, RabbitMqOptions};
-
 use crate::envelope::Envelope;
 use crate::error::Error;
 use crate::names::{ExchangeName, QueueName};
 use crate::topology::{Binding, Topology};
+
+pub mod embedded;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 
 /// A future in a box, as the object-safe contract needs it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
