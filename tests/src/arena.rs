@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bus_runtime::transport::{Transport, Verdict};
-use bus_runtime::{App, Config, EmbeddedBroker, Envelope, QueueName};
+use bus_runtime::{App, Config, EmbeddedBroker, Envelope, HandlerRegistration, QueueName};
 
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,8 +36,9 @@ impl Arena {
     pub fn app(&self, module: &str) -> App {
         let mut config = Config::default();
         config.plan.prefix.clone_from(&self.prefix);
-        config.handlers = vec![format!("{module}::*")];
-        let app = bus_runtime::app().name("test").config(config);
+        let of_module = HandlerRegistration::linked().filter(|registration| registration.id().module == module);
+        let app = of_module.fold(bus_runtime::app(), |app, registration| app.register(*registration));
+        let app = app.name("test").config(config);
         match &self.embedded {
             Some(broker) => app.embedded(broker),
             None => app.transport(Arc::clone(&self.transport)),
