@@ -56,6 +56,7 @@ pub use registration::{
     Timeout,
 };
 pub use shutdown::Shutdown;
+pub use transport::embedded::EmbeddedBroker;
 
 /// What the programs of the documentation use.
 pub mod prelude {

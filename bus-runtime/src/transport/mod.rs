@@ -1,5 +1,7 @@
 //! What carries messages: the contract that every transport keeps, and nothing about any of them.
 
+pub mod embedded;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
