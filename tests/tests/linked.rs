@@ -15,7 +15,10 @@ fn a_crate_that_is_linked_by_name_brings_its_handlers() {
 fn d6_each_handler_is_registered_once_and_in_one_order() {
     let names = || -> Vec<_> {
         let plan = bus_runtime::app().plan().expect("the forge's handlers fit together");
-        plan.handlers.iter().map(|entry| (entry.name.clone(), entry.exchange.to_string(), entry.place)).collect()
+        plan.handlers
+            .iter()
+            .map(|entry| (entry.name.clone(), entry.exchange.to_string(), entry.place))
+            .collect()
     };
     let first = names();
     let mut sorted = first.clone();

@@ -389,10 +389,8 @@ const CONNECT_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Durati
 
 #[cfg(feature = "rabbitmq")]
 async fn connect(url: &BrokerUrl, name: &str, config: &Config) -> Result<Broker, Error> {
-    let options = crate::transport::RabbitMqOptions {
-        name: name.to_owned(),
-        publish_timeout: config.publish_timeout,
-    };
+    let options =
+        crate::transport::RabbitMqOptions { name: name.to_owned(), publish_timeout: config.publish_timeout };
     let transport = crate::transport::RabbitMq::connect_with(url, options).await?;
     Ok(Broker::Other(Arc::new(transport)))
 }
