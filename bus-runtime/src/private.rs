@@ -17,7 +17,7 @@ pub use crate::message::{Command, Event, Message, Task};
 pub use crate::outcome::{HandlerError, IntoOutcome, IntoOutcomeOf, Outcome, Rejection};
 pub use crate::policy::{AckMode, OnError};
 pub use crate::registration::{
-    HandlerId, HandlerOptions, HandlerRegistration, NO_OPTIONS, RetryOptions, Timeout,
+    HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, NO_OPTIONS, RetryOptions, Timeout,
 };
 pub use crate::topology::{Overflow, QueueType};
 pub use crate::transport::BoxFuture;
