@@ -2,8 +2,8 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::LitStr;
 use syn::ext::IdentExt;
-use syn::{LitStr, Type};
 
 use crate::signature::HandlerSignature;
 use crate::spec::{HandlerKind, HandlerSpec, Source, Warning};
@@ -15,8 +15,9 @@ impl HandlerSpec<'_> {
     /// ```text
     /// const _: () = {
     ///     use ::bus_runtime::__private as __bus;
+    ///     const __CALL: __bus::HandlerFn = |delivery| { .. };
     ///     const __REGISTRATION: __bus::HandlerRegistration =
-    ///         __bus::HandlerRegistration::react(id, &["wiki.#"], call).taking(..).identified_by(..).located(..);
+    ///         __bus::HandlerRegistration::react(id, &["wiki.#"], __CALL).taking(..).identified_by(..).located(..);
     ///     __bus::submit! { __REGISTRATION }
     /// };
     /// ```
@@ -25,7 +26,8 @@ impl HandlerSpec<'_> {
         let conditions = conditions(&item.attributes);
         let levels = deprecation_levels(&item.attributes);
         let import = runtime.import();
-        let new = new(kind, &signature.name, &call(kind, signature, sources));
+        let call = call(kind, signature, sources);
+        let new = new(kind, &signature.name);
         let taking = taking(sources);
         let handler = &signature.name;
         let options = options::expand(options);
@@ -36,6 +38,7 @@ impl HandlerSpec<'_> {
             #deprecated
             const _: () = {
                 #import
+                const __CALL: __bus::HandlerFn = #call;
                 const __REGISTRATION: __bus::HandlerRegistration = __bus::HandlerRegistration::#new
                     #taking
                     .identified_by(|| __bus::type_id_of(&#handler))
@@ -48,13 +51,13 @@ impl HandlerSpec<'_> {
     }
 }
 
-/// `react(id, &["wiki.#"], call)`
-fn new(kind: &HandlerKind, handler: &Ident, call: &TokenStream) -> TokenStream {
+/// `react(id, &["wiki.#"], __CALL)`
+fn new(kind: &HandlerKind, handler: &Ident) -> TokenStream {
     let id = id(handler);
     match kind {
-        HandlerKind::Audit { keys } => quote!(audit(#id, &[#(#keys),*], #call)),
-        HandlerKind::React { keys } => quote!(react(#id, &[#(#keys),*], #call)),
-        HandlerKind::Message { ty } => quote!(message::<#ty>(#id, #call)),
+        HandlerKind::Audit { keys } => quote!(audit(#id, &[#(#keys),*], __CALL)),
+        HandlerKind::React { keys } => quote!(react(#id, &[#(#keys),*], __CALL)),
+        HandlerKind::Message { ty } => quote!(message::<#ty>(#id, __CALL)),
     }
 }
 
@@ -81,19 +84,20 @@ fn call(kind: &HandlerKind, signature: &HandlerSignature, sources: &[Source]) ->
         (_, Some(output)) => quote!(__bus::outcome::<#output>),
         (_, None) => quote!(__bus::outcome),
     };
-    let body = if *is_async {
-        quote!(#judge(#name(#(#arguments),*).await))
+    let call = local("call");
+    let start = if *is_async {
+        quote!(let #call = #name(#(#arguments),*);)
     } else {
         // Extracted here, where the delivery is; called on a thread for blocking work.
         let names: Vec<_> = (1..=sources.len()).map(|n| local(&format!("argument_{n}"))).collect();
         quote! {
             #(let #names = #arguments;)*
-            #judge(__bus::blocking(&#delivery, move || #name(#(#names),*)).await)
+            let #call = __bus::blocking(&#delivery, move || #name(#(#names),*));
         }
     };
     // A future that is not `Send` is underlined at the handler's name.
-    let future = quote_spanned!(at(name)=> async move { #body });
-    quote!(|#delivery| __bus::boxed(#future))
+    let future = quote_spanned!(at(name)=> async move { #start #judge(#call.await) });
+    quote!(|#delivery| { __bus::boxed(#future) })
 }
 
 /// `__bus::extract::<Json>(&delivery)?`; a type that is no argument is underlined where it stands.
