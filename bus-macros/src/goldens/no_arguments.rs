@@ -4,19 +4,18 @@
 async fn on_tick() {}
 const _: () = {
     use ::bus_runtime::__private as __bus;
-    const __CALL: __bus::HandlerFn = |_delivery| {
-        __bus::boxed(async move {
-            let call = on_tick();
-            __bus::outcome(call.await)
-        })
+    const __REGISTRATION: __bus::HandlerRegistration = {
+        let id = __bus::handler_id!(on_tick);
+        let call: __bus::HandlerFn = |_delivery| {
+            __bus::boxed(async move {
+                let future = on_tick();
+                __bus::outcome(future.await)
+            })
+        };
+        __bus::HandlerRegistration::react(id, &["tick"], call)
+            .identified_by(|| __bus::type_id_of(&on_tick))
+            .located(__bus::file!(), __bus::line!(), __bus::column!())
     };
-    const __REGISTRATION: __bus::HandlerRegistration = __bus::HandlerRegistration::react(
-            __bus::handler_id!(on_tick),
-            &["tick"],
-            __CALL,
-        )
-        .identified_by(|| __bus::type_id_of(&on_tick))
-        .located(__bus::file!(), __bus::line!(), __bus::column!());
     __bus::submit! {
         __REGISTRATION
     }

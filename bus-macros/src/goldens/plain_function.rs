@@ -6,28 +6,27 @@ fn resize(key: RoutingKey, Json(image): Json<Image>) -> Result<(), String> {
 }
 const _: () = {
     use ::bus_runtime::__private as __bus;
-    const __CALL: __bus::HandlerFn = |delivery| {
-        __bus::boxed(async move {
-            let argument_1 = __bus::extract::<RoutingKey>(&delivery)?;
-            let argument_2 = __bus::extract::<Json<Image>>(&delivery)?;
-            let call = __bus::blocking(
-                &delivery,
-                move || resize(argument_1, argument_2),
-            );
-            __bus::outcome::<Result<(), String>>(call.await)
-        })
+    const __REGISTRATION: __bus::HandlerRegistration = {
+        let id = __bus::handler_id!(resize);
+        let call: __bus::HandlerFn = |delivery| {
+            __bus::boxed(async move {
+                let argument_1 = __bus::extract::<RoutingKey>(&delivery)?;
+                let argument_2 = __bus::extract::<Json<Image>>(&delivery)?;
+                let future = __bus::blocking(
+                    &delivery,
+                    move || resize(argument_1, argument_2),
+                );
+                __bus::outcome::<Result<(), String>>(future.await)
+            })
+        };
+        __bus::HandlerRegistration::react(id, &["image.*"], call)
+            .taking(|arguments| {
+                arguments.take::<RoutingKey>();
+                arguments.take::<Json<Image>>();
+            })
+            .identified_by(|| __bus::type_id_of(&resize))
+            .located(__bus::file!(), __bus::line!(), __bus::column!())
     };
-    const __REGISTRATION: __bus::HandlerRegistration = __bus::HandlerRegistration::react(
-            __bus::handler_id!(resize),
-            &["image.*"],
-            __CALL,
-        )
-        .taking(|arguments| {
-            arguments.take::<RoutingKey>();
-            arguments.take::<Json<Image>>();
-        })
-        .identified_by(|| __bus::type_id_of(&resize))
-        .located(__bus::file!(), __bus::line!(), __bus::column!());
     __bus::submit! {
         __REGISTRATION
     }

@@ -4,19 +4,18 @@
 async fn r#match(r#type: String) {}
 const _: () = {
     use ::bus_runtime::__private as __bus;
-    const __CALL: __bus::HandlerFn = |delivery| {
-        __bus::boxed(async move {
-            let call = r#match(__bus::captured::<String>(&delivery, "type")?);
-            __bus::outcome(call.await)
-        })
+    const __REGISTRATION: __bus::HandlerRegistration = {
+        let id = __bus::handler_id!("match");
+        let call: __bus::HandlerFn = |delivery| {
+            __bus::boxed(async move {
+                let future = r#match(__bus::captured::<String>(&delivery, "type")?);
+                __bus::outcome(future.await)
+            })
+        };
+        __bus::HandlerRegistration::react(id, &["wiki.{type}"], call)
+            .identified_by(|| __bus::type_id_of(&r#match))
+            .located(__bus::file!(), __bus::line!(), __bus::column!())
     };
-    const __REGISTRATION: __bus::HandlerRegistration = __bus::HandlerRegistration::react(
-            __bus::handler_id!("match"),
-            &["wiki.{type}"],
-            __CALL,
-        )
-        .identified_by(|| __bus::type_id_of(&r#match))
-        .located(__bus::file!(), __bus::line!(), __bus::column!());
     __bus::submit! {
         __REGISTRATION
     }

@@ -5,19 +5,18 @@
 async fn everything() {}
 const _: () = {
     use ::bus_runtime::__private as __bus;
-    const __CALL: __bus::HandlerFn = |_delivery| {
-        __bus::boxed(async move {
-            let call = everything();
-            __bus::outcome(call.await)
-        })
+    const __REGISTRATION: __bus::HandlerRegistration = {
+        let id = __bus::handler_id!(everything);
+        let call: __bus::HandlerFn = |_delivery| {
+            __bus::boxed(async move {
+                let future = everything();
+                __bus::outcome(future.await)
+            })
+        };
+        __bus::HandlerRegistration::react(id, &["#"], call)
+            .identified_by(|| __bus::type_id_of(&everything))
+            .located(__bus::file!(), __bus::line!(), __bus::column!())
     };
-    const __REGISTRATION: __bus::HandlerRegistration = __bus::HandlerRegistration::react(
-            __bus::handler_id!(everything),
-            &["#"],
-            __CALL,
-        )
-        .identified_by(|| __bus::type_id_of(&everything))
-        .located(__bus::file!(), __bus::line!(), __bus::column!());
     __bus::submit! {
         __REGISTRATION
     }
