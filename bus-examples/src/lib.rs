@@ -1,1 +1,4 @@
 //! A small forge made of message handlers.
+
+pub mod scm;
+pub mod tracker;
