@@ -2,3 +2,4 @@
 
 pub mod scm;
 pub mod tracker;
+pub mod wiki;
