@@ -4,3 +4,5 @@ pub mod mail;
 pub mod scm;
 pub mod tracker;
 pub mod wiki;
+
+pub mod feed;

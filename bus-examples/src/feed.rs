@@ -1,0 +1,3 @@
+//! What goes into the forge from outside.
+
+pub mod git;
