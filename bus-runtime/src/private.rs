@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::future::Future;
 
 pub use std::option::Option::{self, None, Some};
-pub use std::primitive::str;
+pub use std::primitive::{bool, str, u8, u32, u64};
 pub use std::result::Result::{self, Err, Ok};
 pub use std::time::Duration;
 
@@ -43,6 +43,10 @@ macro_rules! __handler_id {
             module: ::core::module_path!(),
             name: $crate::__private::stringify!($function),
         }
+    };
+    // A raw identifier, without its `r#`.
+    ($name:literal) => {
+        $crate::__private::HandlerId { module: ::core::module_path!(), name: $name }
     };
 }
 
@@ -87,7 +91,8 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    crate::seam::blocking(delivery.scope(), handler).await
+    let _ = delivery;
+    crate::seam::blocking(handler).await
 }
 
 /// The identity of a function item.

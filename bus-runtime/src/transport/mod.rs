@@ -12,6 +12,10 @@ use crate::error::Error;
 use crate::names::{ExchangeName, QueueName};
 use crate::topology::{Binding, Topology};
 
+pub mod embedded;
+#[cfg(feature = "rabbitmq")]
+pub(crate) mod rabbitmq;
+
 /// A future in a box, as the object-safe contract needs it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
