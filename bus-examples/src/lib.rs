@@ -8,5 +8,6 @@ pub mod scm;
 pub mod tracker;
 pub mod wiki;
 
+pub mod faults;
 pub mod feed;
 pub mod table;

@@ -1,21 +1,70 @@
 //! The mail of the forge: letters about what happens go out, and mails to its applications come in.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bus_runtime::prelude::*;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
 use crate::scm::Commit;
-use crate::wiki::{Fate, PageChanged, PageName};
+use crate::tracker::{Comment, TicketId};
+use crate::wiki::{Edit, Fate, PageChanged, PageName};
 
 mod destination;
 
 pub use destination::{Destination, MAIL_DOMAIN};
 
-/// How many of the last letters the outbox shows; all are counted.
-const LETTERS_KEPT: usize = 100;
+/// Writes a letter about every commit.
+#[react("scm.commit")]
+async fn announce(commit: Json<Commit>, bus: Publisher) -> Result<(), bus_runtime::Error> {
+    bus.publish(&Letter::about_commit(&commit)).await
+}
+
+/// Writes a letter about every page that changes.
+#[react("wiki.{page}.changed")]
+async fn notify(page: PageName, change: Json<PageChanged>, bus: Publisher) -> Result<(), bus_runtime::Error> {
+    bus.publish(&Letter::about_page(&page, &change)).await
+}
+
+/// Sends a letter. Talking to a mail server would block, so this is a plain `fn`: it runs on the pool for blocking work.
+///
+/// A message may come twice, but always with the same id: so no letter goes out twice.
+#[message_handler(Letter)]
+fn send(letter: MessageOf<Letter>, outbox: State<Outbox>) {
+    outbox.send(letter.metadata().message_id(), letter.payload().clone());
+}
+
+/// Hands a part of a mail to the application that it is for: plain text becomes a comment or a page, everything else is kept.
+#[audit("mail.part")]
+async fn deliver(
+    part: Json<Part>,
+    archive: State<Archive>,
+    bus: Publisher,
+) -> Result<Outcome, bus_runtime::Error> {
+    let Part { mount_point, topic, author, .. } = &*part;
+    match (mount_point.as_str(), topic, part.plain_text()) {
+        ("tracker", Some(topic), Some(text)) => match topic.parse() {
+            Ok(TicketId(ticket)) => {
+                let comment = Comment { author: author.clone(), text: text.to_owned() };
+                bus.audit(format!("tracker.{ticket}.comment"), &comment).await?;
+            }
+            Err(error) => return Ok(reject(format!("`{topic}` is no ticket: {error}"))),
+        },
+        ("wiki", Some(topic), Some(text)) => {
+            let page = PageName::from(topic.clone());
+            let edit = Edit { author: author.clone(), text: text.to_owned() };
+            bus.audit(format!("wiki.{page}.save"), &edit).await?;
+        }
+        ("tracker" | "wiki" | "mail", ..) => archive.keep(&part),
+        (elsewhere, ..) => return Ok(reject(format!("no application is mounted at `{elsewhere}`"))),
+    }
+    Ok(ack())
+}
+
+/// How many of the last letters the outbox remembers, to know a repeated one; all are counted.
+const LETTERS_KEPT: usize = 1000;
 
 /// How many files a letter about a commit lists.
 const FILES_LISTED: usize = 20;
@@ -48,6 +97,19 @@ pub struct Part {
     pub content: Content,
 }
 
+impl Part {
+    /// What it says, when it is plain text and no file.
+    #[must_use]
+    pub fn plain_text(&self) -> Option<&str> {
+        match &self.content {
+            Content::Text(text) if self.content_type == "text/plain" && self.file_name.is_none() => {
+                Some(text)
+            }
+            Content::Text(_) | Content::Base64(_) => None,
+        }
+    }
+}
+
 /// What a part of a mail says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -69,8 +131,9 @@ impl Content {
     }
 }
 
-/// A letter that goes out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A letter to be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]
+#[task("mail.letter.send")]
 pub struct Letter {
     /// Whom it is for.
     pub to: String,
@@ -127,24 +190,26 @@ fn one_line(text: &str) -> String {
 }
 
 /// The letters that have gone out.
-#[derive(Debug, Default)]
-pub struct Outbox(Mutex<Letters>);
+#[derive(Clone, Debug, Default)]
+pub struct Outbox(Arc<Mutex<Letters>>);
 
 #[derive(Debug, Default)]
 struct Letters {
     sent: usize,
-    last: VecDeque<Letter>,
+    /// The last letters, each with the id of its message.
+    last: VecDeque<(Option<String>, Letter)>,
 }
 
 impl Outbox {
-    /// Sends a letter, which here means to keep it.
-    pub fn send(&self, letter: Letter) {
+    /// Sends a letter, which here means to keep it, unless the letter of this message has been sent already.
+    pub fn send(&self, message_id: Option<&str>, letter: Letter) {
         let mut letters = self.lock();
-        letters.sent += 1;
-        if letters.last.len() == LETTERS_KEPT {
-            letters.last.pop_front();
+        if message_id.is_some() && letters.last.iter().any(|(sent, _)| sent.as_deref() == message_id) {
+            return;
         }
-        letters.last.push_back(letter);
+        letters.sent += 1;
+        letters.last.truncate(LETTERS_KEPT - 1);
+        letters.last.push_front((message_id.map(str::to_owned), letter));
     }
 
     /// How many letters have been sent.
@@ -156,10 +221,39 @@ impl Outbox {
     /// The letter that was sent last.
     #[must_use]
     pub fn last(&self) -> Option<Letter> {
-        self.lock().last.back().cloned()
+        self.lock().last.front().map(|(_, letter)| letter.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Letters> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The parts of mails that no application wants, such as attachments.
+#[derive(Clone, Debug, Default)]
+pub struct Archive(Arc<Mutex<BTreeSet<String>>>);
+
+impl Archive {
+    /// Keeps a part, of which only a line is shown; keeping it twice is keeping it once.
+    pub fn keep(&self, part: &Part) {
+        let name = part.file_name.as_deref().unwrap_or(&part.content_type);
+        let mail = part.message_id.as_deref().unwrap_or(&part.subject);
+        self.lock().insert(format!("{mail} part {}: {name}", part.number));
+    }
+
+    /// How many parts there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether there is no part.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -208,11 +302,20 @@ mod tests {
         let outbox = Outbox::default();
         for number in 0..=LETTERS_KEPT {
             let letter = Letter { to: "a".into(), subject: number.to_string(), text: String::new() };
-            outbox.send(letter);
+            outbox.send(Some(&number.to_string()), letter);
         }
         assert_eq!(outbox.sent(), LETTERS_KEPT + 1);
         assert_eq!(outbox.last().unwrap().subject, LETTERS_KEPT.to_string());
         assert_eq!(outbox.lock().last.len(), LETTERS_KEPT);
+    }
+
+    #[test]
+    fn the_letter_of_a_repeated_message_goes_out_once() {
+        let outbox = Outbox::default();
+        for message_id in [Some("one"), Some("two"), Some("one"), None, None] {
+            outbox.send(message_id, Letter::about_commit(&commit("hello", vec![])));
+        }
+        assert_eq!(outbox.sent(), 4);
     }
 
     #[test]

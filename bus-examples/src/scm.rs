@@ -2,11 +2,33 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bus_runtime::Attempt;
+use bus_runtime::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::tracker::TicketId;
+use crate::faults::{Fault, Faults};
+use crate::tracker::{TicketId, TicketLinked};
+
+/// Records every commit.
+#[react("scm.commit", retry(max = 3, initial = "50ms"))]
+async fn record(
+    commit: Json<Commit>,
+    attempt: Attempt,
+    repository: State<Repository>,
+    faults: State<Faults>,
+) -> Result<(), Fault> {
+    faults.strike(commit.sequence, attempt.0)?;
+    repository.record(&commit);
+    Ok(())
+}
+
+/// Writes into the record of a commit which tickets it names.
+#[message_handler(TicketLinked)]
+async fn annotate(link: TicketLinked, repository: State<Repository>) {
+    repository.annotate(&link.commit, link.ticket);
+}
 
 /// A commit, as it is published with the key `scm.commit`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,8 +138,8 @@ impl ChangeKind {
 }
 
 /// The commits that have been seen, and the tickets that they name.
-#[derive(Debug, Default)]
-pub struct Repository(Mutex<BTreeMap<CommitHash, Recorded>>);
+#[derive(Clone, Debug, Default)]
+pub struct Repository(Arc<Mutex<BTreeMap<CommitHash, Recorded>>>);
 
 /// What is kept of a commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -133,7 +155,7 @@ pub struct Recorded {
 impl Repository {
     /// Records a commit; doing it twice changes nothing.
     pub fn record(&self, commit: &Commit) {
-        let mut commits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut commits = self.lock();
         let recorded = commits.entry(commit.hash.clone()).or_default();
         commit.subject().clone_into(&mut recorded.subject);
         recorded.author = commit.author.clone();
@@ -141,22 +163,26 @@ impl Repository {
 
     /// Notes that a commit names a ticket; the commit itself may come later.
     pub fn annotate(&self, commit: &CommitHash, ticket: TicketId) {
-        let mut commits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut commits = self.lock();
         commits.entry(commit.clone()).or_default().tickets.insert(ticket);
     }
 
     /// What is known of a commit.
     #[must_use]
     pub fn get(&self, commit: &CommitHash) -> Option<Recorded> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(commit).cloned()
+        self.lock().get(commit).cloned()
     }
 
     /// How many commits there are, and of how many authors.
     #[must_use]
     pub fn totals(&self) -> (usize, usize) {
-        let commits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let commits = self.lock();
         let authors: BTreeSet<&Person> = commits.values().map(|recorded| &recorded.author).collect();
         (commits.len(), authors.len())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<CommitHash, Recorded>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,13 +4,89 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::ParseIntError;
 use std::str::FromStr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bus_runtime::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::scm::CommitHash;
+use crate::scm::{Commit, CommitHash};
 
-pub mod references;
+mod references;
+
+pub use references::{Intent, references};
+
+/// A commit names a ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]
+#[event("tracker.ticket.linked")]
+pub struct TicketLinked {
+    /// The ticket.
+    pub ticket: TicketId,
+    /// The commit.
+    pub commit: CommitHash,
+}
+
+/// Close a ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]
+#[task("tracker.ticket.close")]
+pub struct CloseTicket {
+    /// The ticket.
+    pub ticket: TicketId,
+}
+
+/// Open a ticket, and say which number it got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]
+#[command("tracker.ticket.open", reply = TicketId)]
+pub struct OpenTicket {
+    /// What it is about.
+    pub summary: String,
+}
+
+/// Links every commit to the tickets that its message names, and has those closed that it fixes.
+#[react("scm.commit")]
+async fn link(
+    commit: Json<Commit>,
+    tickets: State<Tickets>,
+    bus: Publisher,
+) -> Result<(), bus_runtime::Error> {
+    for (ticket, intent) in references(&commit.message) {
+        tickets.link(ticket, &commit.hash);
+        bus.publish(&TicketLinked { ticket, commit: commit.hash.clone() }).await?;
+        if intent == Intent::Close {
+            bus.publish(&CloseTicket { ticket }).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Closes a ticket.
+#[message_handler(CloseTicket)]
+async fn close(task: CloseTicket, tickets: State<Tickets>) {
+    tickets.close(task.ticket);
+}
+
+/// Opens a ticket; what it returns is the reply.
+#[message_handler(OpenTicket)]
+async fn open(command: OpenTicket, tickets: State<Tickets>) -> Result<TicketId, TrackerError> {
+    match command.summary.trim() {
+        "" => Err(TrackerError::NoSummary),
+        summary => Ok(tickets.open(summary)),
+    }
+}
+
+/// Adds a comment to the ticket that the routing key names.
+#[audit("tracker.{ticket}.comment")]
+async fn comment(ticket: TicketId, comment: Json<Comment>, tickets: State<Tickets>) -> Outcome {
+    if tickets.comment(ticket, comment.0) { ack() } else { reject(format!("there is no ticket {ticket}")) }
+}
+
+/// Why the tracker refuses a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrackerError {
+    /// A ticket without a summary cannot be found again.
+    #[error("a ticket needs a summary")]
+    NoSummary,
+}
 
 /// The number of a ticket, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,8 +130,8 @@ pub struct Comment {
 }
 
 /// All tickets. Whatever is done twice to them has the same effect as doing it once, because a message may come twice.
-#[derive(Debug, Default)]
-pub struct Tickets(Mutex<BTreeMap<TicketId, Ticket>>);
+#[derive(Clone, Debug, Default)]
+pub struct Tickets(Arc<Mutex<BTreeMap<TicketId, Ticket>>>);
 
 impl Tickets {
     /// Opens a ticket under the next free number.
@@ -72,9 +148,9 @@ impl Tickets {
         self.lock().entry(id).or_default().commits.insert(commit.clone())
     }
 
-    /// Closes a ticket, and says whether there is such a ticket.
-    pub fn close(&self, id: TicketId) -> bool {
-        self.lock().get_mut(&id).map(|ticket| ticket.closed = true).is_some()
+    /// Closes a ticket, opened or not.
+    pub fn close(&self, id: TicketId) {
+        self.lock().entry(id).or_default().closed = true;
     }
 
     /// Adds a comment to a ticket, and says whether there is such a ticket.
@@ -127,13 +203,13 @@ mod tests {
     }
 
     #[test]
-    fn only_a_ticket_that_is_there_can_be_closed_and_commented() {
+    fn only_a_ticket_that_is_there_can_be_commented() {
         let tickets = Tickets::default();
         let comment = Comment { author: "Ada".into(), text: "me too".into() };
-        assert!(!tickets.close(TicketId(1)));
         assert!(!tickets.comment(TicketId(1), comment.clone()));
         tickets.open("crash");
-        assert!(tickets.close(TicketId(1)) && tickets.close(TicketId(1)));
+        tickets.close(TicketId(1));
+        tickets.close(TicketId(1));
         assert!(tickets.comment(TicketId(1), comment.clone()) && tickets.comment(TicketId(1), comment));
         assert_eq!(tickets.get(TicketId(1)).unwrap().comments.len(), 1);
         assert_eq!(tickets.totals(), (1, 1));

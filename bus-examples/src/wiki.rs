@@ -1,17 +1,43 @@
 //! The wiki of the forge: its pages are the documents of the repository and what people write.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bus_runtime::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::scm::{Change, ChangeKind, Commit};
 
-mod index;
 mod page_name;
+mod words;
 
-pub use index::Index;
 pub use page_name::{PAGE_NAME_BYTES_MAX, PageName};
+pub use words::Index;
+
+/// Indexes the documents that a commit changes, and tells whoever watches their pages. One commit after the other: a page
+/// that was removed and written again must be there in the end.
+#[react("scm.commit", concurrency = 1)]
+async fn index(commit: Json<Commit>, wiki: State<Wiki>, bus: Publisher) -> Result<(), bus_runtime::Error> {
+    for (page, fate) in wiki.apply(&commit) {
+        let change =
+            PageChanged { author: commit.author.name.clone(), summary: commit.subject().into(), fate };
+        bus.react(format!("wiki.{page}.changed"), &change).await?;
+    }
+    Ok(())
+}
+
+/// Saves what somebody wrote on the page that the routing key names.
+#[audit("wiki.{page}.save")]
+async fn save(
+    page: PageName,
+    edit: Json<Edit>,
+    wiki: State<Wiki>,
+    bus: Publisher,
+) -> Result<(), bus_runtime::Error> {
+    wiki.save(&page, &edit);
+    let change = PageChanged { author: edit.author.clone(), summary: "edited".into(), fate: Fate::Written };
+    bus.react(format!("wiki.{page}.changed"), &change).await
+}
 
 /// What somebody wants a page to say, as it is published with the key `wiki.{page}.save`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +70,8 @@ pub enum Fate {
 }
 
 /// All pages, and an index of their words.
-#[derive(Debug, Default)]
-pub struct Wiki(Mutex<Content>);
+#[derive(Clone, Debug, Default)]
+pub struct Wiki(Arc<Mutex<Content>>);
 
 #[derive(Debug, Default)]
 struct Content {
