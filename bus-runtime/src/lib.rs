@@ -52,6 +52,10 @@ mod config;
 #[cfg(feature = "cli")]
 pub mod cli;
 
+// For users' tests.
+#[cfg(feature = "testing")]
+pub mod testing;
+
 /// Runs every handler that is linked into the program: [`App::run`] of an [`app`] to which nothing is added.
 ///
 /// ```no_run

@@ -81,6 +81,7 @@ pub(super) async fn prepare(
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
     hub.publish_timeout = config.publish_timeout;
+    hub.observer = app.observer;
     let running = Running {
         hub: Arc::new(hub),
         counters: plan.handlers.iter().map(|_| Arc::default()).collect(),

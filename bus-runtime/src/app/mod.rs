@@ -13,6 +13,7 @@ use crate::config::{Config, Patience};
 use crate::delivery::Delivery;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::extract::{Arguments, StateMap};
+use crate::hub::Observer;
 use crate::middleware::{HandlerService, Layers};
 use crate::outcome::Outcome;
 use crate::registration::HandlerRegistration;
@@ -51,6 +52,7 @@ pub struct App {
     layers: Layers,
     setups: Vec<Setup>,
     registrations: Registrations,
+    observer: Option<Observer>,
 }
 
 /// Where the handlers come from.
@@ -79,6 +81,7 @@ pub fn app() -> App {
         layers: Layers::default(),
         setups: Vec::new(),
         registrations: Registrations::Linked,
+        observer: None,
     }
 }
 
@@ -159,6 +162,22 @@ impl App {
             Registrations::Explicit(registrations) => registrations.push(registration),
             Registrations::Linked => self.registrations = Registrations::Explicit(vec![registration]),
         }
+        self
+    }
+
+    /// Runs only the handlers that match one of these globs, as `--handlers` does: `wiki::*`, `billing::send_invoice`.
+    ///
+    /// # Errors
+    /// (at start) [`UnknownHandler`](ErrorKind::UnknownHandler) for a glob that matches none.
+    pub fn handlers<S: Into<String>>(mut self, globs: impl IntoIterator<Item = S>) -> Self {
+        self.with_config(|config| config.handlers = globs.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sees every message that the broker has confirmed.
+    #[cfg(feature = "testing")]
+    pub(crate) fn observed_by(mut self, observer: Observer) -> Self {
+        self.observer = Some(observer);
         self
     }
 

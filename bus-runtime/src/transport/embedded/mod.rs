@@ -16,6 +16,10 @@ impl EmbeddedBroker {
         Self {}
     }
     /// stub
+    pub fn next_due(&self) -> Option<tokio::time::Instant> { None }
+    /// stub
+    pub fn peek(&self, _: &QueueName) -> Vec<Arc<Envelope>> { vec![] }
+    /// stub
     pub async fn settled(&self) {}
     /// stub
     pub fn queues(&self) -> Vec<QueueSnapshot> {
