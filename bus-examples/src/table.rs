@@ -7,14 +7,14 @@ const GAP: &str = "  ";
 
 /// A table; every row has as many cells as there are columns.
 #[derive(Clone, Debug, Default)]
-pub struct Table {
+pub(crate) struct Table {
     header: Vec<String>,
     rows: Vec<Vec<Cell>>,
 }
 
 /// What stands in a row and a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cell {
+pub(crate) enum Cell {
     /// To the left.
     Text(String),
     /// To the right.
@@ -24,12 +24,12 @@ pub enum Cell {
 impl Table {
     /// A table with these columns and no rows.
     #[must_use]
-    pub fn new<'a>(columns: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new<'a>(columns: impl IntoIterator<Item = &'a str>) -> Self {
         Self { header: columns.into_iter().map(str::to_uppercase).collect(), rows: Vec::new() }
     }
 
     /// Adds a row.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         self.rows.push(cells.into_iter().collect());
     }
 

@@ -1,6 +1,7 @@
 //! Splits a mail folder in the mbox format into its mails.
 
 use std::io::{self, BufRead, Read};
+use std::path::PathBuf;
 
 mod parts;
 
@@ -16,6 +17,14 @@ const LINE_PIECE_BYTES: u64 = 64 << 10;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MboxError {
+    /// There is no such file, or it may not be read.
+    #[error("{path} cannot be opened", path = .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The file is something else.
     #[error("this is no mbox: it begins {0:?}, not with a line `From <address> <date>`")]
     NotAnMbox(String),
