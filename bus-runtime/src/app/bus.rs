@@ -254,7 +254,7 @@ async fn join_all(workers: Vec<JoinHandle<usize>>) -> usize {
         match worker.await {
             Ok(count) => interrupted += count,
             Err(error) => {
-                tracing::error!(%error, "a worker ended abnormally; its messages go back to the queue")
+                tracing::error!(%error, "a worker ended abnormally; its messages go back to the queue");
             }
         }
     }

@@ -174,6 +174,12 @@ impl App {
         self
     }
 
+    /// How long handlers may go on after shutdown has begun; 25 s without it.
+    pub fn grace(mut self, time: Duration) -> Self {
+        self.with_config(|config| config.grace = time);
+        self
+    }
+
     /// Sees every message that the broker has confirmed.
     #[cfg(feature = "testing")]
     pub(crate) fn observed_by(mut self, observer: Observer) -> Self {

@@ -197,7 +197,7 @@ impl App {
                 run::run(app, &arguments)
             }
             Command::Handlers(arguments) => handlers::handlers(&app, &arguments, format),
-            Command::Setup(arguments) => setup::setup(app, &arguments, format),
+            Command::Setup(arguments) => setup::setup(&app, &arguments, format),
             Command::Publish(arguments) => {
                 log::install(options, log_format);
                 publish::publish(app, arguments)

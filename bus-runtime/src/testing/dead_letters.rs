@@ -55,7 +55,11 @@ impl DeadLetter {
     /// The number of its last attempt.
     #[must_use]
     pub fn attempts(&self) -> u32 {
-        self.0.headers.int(header::ATTEMPT).and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or_default()
+        self.0
+            .headers
+            .int(header::ATTEMPT)
+            .and_then(|attempts| u32::try_from(attempts).ok())
+            .unwrap_or_default()
     }
 
     /// The whole message.
@@ -103,8 +107,11 @@ impl<'b> DeadLetters<'b> {
     /// # Panics
     /// When there are not so many.
     pub fn count(&self, wanted: usize) {
-        let told: Vec<_> =
-            self.letters.iter().map(|letter| format!("  {}: {} ({})\n", letter.queue(), letter.error(), letter.reason())).collect();
+        let told: Vec<_> = self
+            .letters
+            .iter()
+            .map(|letter| format!("  {}: {} ({})\n", letter.queue(), letter.error(), letter.reason()))
+            .collect();
         let found = told.len();
         assert!(found == wanted, "{found} dead letters, not {wanted}\n{}{}", told.concat(), self.bus.story());
     }

@@ -158,7 +158,10 @@ impl TestBus {
         let settled = tokio::time::timeout(SETTLE_MAX, self.bus.settled()).await;
         match settled {
             Ok(settled) => expect("settle", settled),
-            Err(_) => panic!("the bus does not settle: a handler runs on, or messages go in a circle\n{}", self.story()),
+            Err(_) => panic!(
+                "the bus does not settle: a handler runs on, or messages go in a circle\n{}",
+                self.story()
+            ),
         }
     }
 
@@ -182,25 +185,24 @@ impl TestBus {
     ///
     /// # Panics
     /// When the function is no handler of the app.
-    #[must_use]
     pub fn handler<F: 'static>(&self, _function: F) -> HandlerProbe<'_> {
         let running = self.bus.running();
         let entries = running.plan.handlers.iter().zip(&running.counters);
-        let counters: Vec<_> =
-            entries.filter(|(entry, _)| (entry.identity)() == TypeId::of::<F>()).map(|(_, counters)| counters).collect();
+        let counters: Vec<_> = entries
+            .filter(|(entry, _)| (entry.identity)() == TypeId::of::<F>())
+            .map(|(_, counters)| counters)
+            .collect();
         let name = std::any::type_name::<F>();
         assert!(!counters.is_empty(), "{name} is no handler of this app\n{}", self.story());
         HandlerProbe::new(self, name, counters)
     }
 
     /// Asks what was published of a message type.
-    #[must_use]
     pub fn published<M: Message>(&self) -> Published<'_, M> {
         Published::new(self)
     }
 
     /// Asks what is with the dead letters, of all queues.
-    #[must_use]
     pub fn dead_letters(&self) -> DeadLetters<'_> {
         let queues = self.bus.plan().queues.iter();
         let letters = queues.flat_map(|queue| self.broker.peek(&queue.dead)).map(DeadLetter::new).collect();
@@ -233,7 +235,12 @@ impl TestBus {
         for handler in self.bus.stats().handlers {
             story.push_str(&format!(
                 "  {} {}: called {}, handled {}, failed {}, dead letters {}\n",
-                handler.kind, handler.name, handler.called, handler.handled, handler.failed, handler.dead_lettered
+                handler.kind,
+                handler.name,
+                handler.called,
+                handler.handled,
+                handler.failed,
+                handler.dead_lettered
             ));
         }
         story

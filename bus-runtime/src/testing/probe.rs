@@ -64,10 +64,14 @@ impl<'b> HandlerProbe<'b> {
             if !self.counters.iter().any(|own| Arc::ptr_eq(own, counters)) {
                 continue;
             }
-            for envelope in self.bus.log().all().iter().filter(|envelope| envelope.exchange == entry.exchange) {
+            for envelope in self.bus.log().all().iter().filter(|envelope| envelope.exchange == entry.exchange)
+            {
                 for key in &entry.keys {
                     if let Err(mismatch) = key.key.explain(&envelope.routing_key) {
-                        told.push_str(&format!("  `{}` is not `{}`: {mismatch}\n", envelope.routing_key, key.text));
+                        told.push_str(&format!(
+                            "  `{}` is not `{}`: {mismatch}\n",
+                            envelope.routing_key, key.text
+                        ));
                     }
                 }
             }
@@ -78,6 +82,9 @@ impl<'b> HandlerProbe<'b> {
 
 impl fmt::Debug for HandlerProbe<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandlerProbe").field("name", &self.name).field("calls", &self.calls()).finish_non_exhaustive()
+        f.debug_struct("HandlerProbe")
+            .field("name", &self.name)
+            .field("calls", &self.calls())
+            .finish_non_exhaustive()
     }
 }

@@ -28,12 +28,17 @@ impl<'b, M: Message> Published<'b, M> {
     pub fn all(&self) -> Vec<M> {
         let mut ids = HashSet::new();
         let log = self.bus.log().all();
-        let of_type = log.iter().filter(|envelope| is_first(envelope) && ids.insert(envelope.properties.message_id.clone()));
-        let of_type = of_type.filter(|envelope| envelope.properties.message_type.as_deref() == Some(M::TOPIC));
+        let of_type = log
+            .iter()
+            .filter(|envelope| is_first(envelope) && ids.insert(envelope.properties.message_id.clone()));
+        let of_type =
+            of_type.filter(|envelope| envelope.properties.message_type.as_deref() == Some(M::TOPIC));
         of_type
             .map(|envelope| match serde_json::from_slice(&envelope.body) {
                 Ok(message) => message,
-                Err(error) => panic!("a published `{}` can't be decoded: {error}\n{}", M::TOPIC, self.bus.story()),
+                Err(error) => {
+                    panic!("a published `{}` can't be decoded: {error}\n{}", M::TOPIC, self.bus.story())
+                }
             })
             .collect()
     }

@@ -1,5 +1,6 @@
 //! What carries messages: the contract that every transport keeps, and nothing about any of them.
 
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
