@@ -28,7 +28,8 @@ pub struct Summary {
     pub stats: Stats,
     /// What could not be handled.
     pub dead_letters: Vec<DeadLetter>,
-    forge: Forge,
+    /// What the forge knows now.
+    pub forge: Forge,
 }
 
 /// A message that could not be handled.
