@@ -89,6 +89,14 @@ impl Arena {
     }
 }
 
+/// A private corner of the RabbitMQ that `BUS_TEST_AMQP_URL` names; `None` when there is none to test with.
+pub async fn rabbitmq(test: &str) -> Option<Arena> {
+    let url = std::env::var("BUS_TEST_AMQP_URL").ok()?;
+    let url = bus_runtime::BrokerUrl::parse(&url).expect("a URL");
+    let transport = bus_runtime::transport::RabbitMq::connect(&url).await.expect("RabbitMQ is there");
+    Some(Arena::on(Arc::new(transport), format!("{test}-{}.", std::process::id())))
+}
+
 /// How long to wait between two looks at a broker.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 

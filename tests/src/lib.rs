@@ -1,4 +1,5 @@
 //! What several tests share.
 
 pub mod arena;
+#[cfg(unix)]
 pub mod node;

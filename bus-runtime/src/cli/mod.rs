@@ -218,7 +218,7 @@ impl Options {
         if let Some(url) = &self.broker_url {
             let url = BrokerUrl::parse(url)?;
             if let Some(exchange) = url.exchange() {
-                config.plan.messages = exchange.to_owned();
+                config.plan.messages = exchange.to_string();
             }
             config.broker_url = Some(url);
         }

@@ -1,6 +1,5 @@
 //! What carries messages: the contract that every transport keeps, and nothing about any of them.
 
-
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -15,7 +14,10 @@ use crate::topology::{Binding, Topology};
 
 pub mod embedded;
 #[cfg(feature = "rabbitmq")]
-pub(crate) mod rabbitmq;
+mod rabbitmq;
+
+#[cfg(feature = "rabbitmq")]
+pub use rabbitmq::{PUBLISH_TIMEOUT, RabbitMq, RabbitMqOptions};
 
 /// A future in a box, as the object-safe contract needs it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
