@@ -156,18 +156,12 @@ impl HandlerRegistration {
         self
     }
 
-<<<<<<< HEAD
-    /// The function that it registers.
-=======
     /// Which function it is.
->>>>>>> macros
     #[must_use]
     pub const fn id(&self) -> HandlerId {
         self.id
     }
 
-<<<<<<< HEAD
-=======
     /// What the function listens to.
     #[must_use]
     pub const fn subject(&self) -> Subject {
@@ -186,7 +180,6 @@ impl HandlerRegistration {
         self.place
     }
 
->>>>>>> macros
     /// Every registration that is linked into this program, in no particular order.
     pub fn linked() -> impl Iterator<Item = &'static HandlerRegistration> {
         inventory::iter::<HandlerRegistration>.into_iter()
