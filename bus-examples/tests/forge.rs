@@ -45,7 +45,8 @@ fn git(directory: &Path) -> Command {
 fn forge(directory: &Path, arguments: &[&str], input: &str) -> Output {
     let mut forge = Command::new(env!("CARGO_BIN_EXE_forge"));
     forge.args(arguments).current_dir(directory);
-    for name in ["BROKER_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL", "HANDLERS", "BUS_REQUIRE_BROKER"] {
+    for name in ["BROKER_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL", "HANDLERS", "BUS_REQUIRE_BROKER"]
+    {
         forge.env_remove(name);
     }
     forge_output(&mut forge, input)
@@ -77,7 +78,11 @@ async fn the_demo_takes_every_commit_through_every_handler() {
     let summary = demo(repository.path(), 2000, |_| ()).await.unwrap();
 
     assert_eq!((summary.fed.commits, summary.fed.parts, summary.fed.left_out), (120, 4, 0));
-    assert_eq!(counts(&summary, "scm::record"), (120, 3, 1), "one in fifty fails once, the malformed one for good");
+    assert_eq!(
+        counts(&summary, "scm::record"),
+        (120, 3, 1),
+        "one in fifty fails once, the malformed one for good"
+    );
     for handler in &COMMIT_HANDLERS[1..] {
         assert_eq!(counts(&summary, handler), (120, 0, 1), "{handler}");
     }
