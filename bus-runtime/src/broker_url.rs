@@ -101,8 +101,8 @@ impl BrokerUrl {
 
     /// The exchange that events, tasks and commands go through, when the address names one.
     #[must_use]
-    pub fn exchange(&self) -> Option<&str> {
-        self.amqp()?.exchange.as_deref()
+    pub fn exchange(&self) -> Option<&ExchangeName> {
+        self.amqp()?.exchange.as_ref()
     }
 }
 

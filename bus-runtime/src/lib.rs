@@ -119,8 +119,6 @@ pub use registration::{
 };
 pub use shutdown::Shutdown;
 pub use transport::embedded::EmbeddedBroker;
-#[cfg(feature = "rabbitmq")]
-pub use transport::rabbitmq::RabbitMq;
 
 /// What the programs of the documentation use.
 pub mod prelude {

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bus_runtime::transport::{Transport, Verdict};
-use bus_runtime::{App, Config, EmbeddedBroker, Envelope, QueueName};
+use bus_runtime::transport::{RabbitMq, Transport, Verdict};
+use bus_runtime::{App, BrokerUrl, Config, EmbeddedBroker, Envelope, HandlerRegistration, QueueName};
 
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -13,8 +13,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Arena {
     transport: Arc<dyn Transport>,
-    embedded: Option<EmbeddedBroker>,
+    place: Place,
     prefix: String,
+}
+
+/// What an app of the arena connects to. On RabbitMQ it has connections of its own, which it closes when it ends.
+#[derive(Clone, Debug)]
+enum Place {
+    Embedded(EmbeddedBroker),
+    RabbitMq(BrokerUrl),
 }
 
 impl Arena {
@@ -22,13 +29,16 @@ impl Arena {
     #[must_use]
     pub fn embedded() -> Self {
         let broker = EmbeddedBroker::new();
-        Self { transport: Arc::new(broker.clone()), embedded: Some(broker), prefix: String::new() }
+        Self { transport: Arc::new(broker.clone()), place: Place::Embedded(broker), prefix: String::new() }
     }
 
     /// A corner of a broker that others use too: everything is declared under this prefix.
-    #[must_use]
-    pub fn on(transport: Arc<dyn Transport>, prefix: String) -> Self {
-        Self { transport, embedded: None, prefix }
+    ///
+    /// # Panics
+    /// When the broker is not there.
+    pub async fn on(url: BrokerUrl, prefix: String) -> Self {
+        let transport = RabbitMq::connect(&url).await.expect("RabbitMQ is there");
+        Self { transport: Arc::new(transport), place: Place::RabbitMq(url), prefix }
     }
 
     /// An app with the handlers of one module, whatever else is linked.
@@ -36,11 +46,16 @@ impl Arena {
     pub fn app(&self, module: &str) -> App {
         let mut config = Config::default();
         config.plan.prefix.clone_from(&self.prefix);
-        config.handlers = vec![format!("{module}::*")];
-        let app = bus_runtime::app().name("test").config(config);
-        match &self.embedded {
-            Some(broker) => app.embedded(broker),
-            None => app.transport(Arc::clone(&self.transport)),
+        let of_module =
+            HandlerRegistration::linked().filter(|registration| registration.id().module == module);
+        let app = of_module.fold(bus_runtime::app(), |app, registration| app.register(*registration));
+        let app = app.name("test");
+        match &self.place {
+            Place::Embedded(broker) => app.config(config).embedded(broker),
+            Place::RabbitMq(url) => {
+                config.broker_url = Some(url.clone());
+                app.config(config)
+            }
         }
     }
 
@@ -86,6 +101,13 @@ impl Arena {
         });
         assert!(waited.await.is_ok(), "`{queue}` holds {found} ready messages, not {wanted}");
     }
+}
+
+/// A private corner of the RabbitMQ that `BUS_TEST_AMQP_URL` names; `None` when there is none to test with.
+pub async fn rabbitmq(test: &str) -> Option<Arena> {
+    let url = std::env::var("BUS_TEST_AMQP_URL").ok()?;
+    let url = BrokerUrl::parse(&url).expect("a URL");
+    Some(Arena::on(url, format!("{test}-{}.", std::process::id())).await)
 }
 
 /// How long to wait between two looks at a broker.

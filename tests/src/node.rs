@@ -10,8 +10,8 @@ mod shared;
 
 pub use self::shared::{SharedBroker, connect, shared};
 
-use bus_runtime::transport::rabbitmq::ConnectOptions;
-use bus_runtime::{BrokerUrl, Error, RabbitMq};
+use bus_runtime::transport::RabbitMq;
+use bus_runtime::{BrokerUrl, Error};
 
 /// Where Debian puts the scripts. The wrappers in `/usr/sbin` change the user and would not see our settings.
 const SCRIPTS: &str = "/usr/lib/rabbitmq/bin";
@@ -187,7 +187,7 @@ impl RabbitNode {
         let url = BrokerUrl::parse(&self.url()).expect("our own URL");
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
-            let error = match RabbitMq::connect(&url, ConnectOptions::default()).await {
+            let error = match RabbitMq::connect(&url).await {
                 Ok(rabbitmq) => {
                     use bus_runtime::transport::Transport;
                     return rabbitmq.close(Duration::from_secs(5)).await;

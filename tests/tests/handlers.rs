@@ -35,7 +35,7 @@ macro_rules! on_both {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    if let Some(arena) = bus_tests::node::arena(stringify!($test)).await {
+                    if let Some(arena) = bus_tests::arena::rabbitmq(stringify!($test)).await {
                         crate::$module::$test::run(arena).await;
                     }
                 }

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bus_runtime::transport::rabbitmq::ConnectOptions;
-use bus_runtime::transport::{Confirmation, ConsumeOptions, Transport, Verdict};
-use bus_runtime::{BrokerUrl, Envelope, ExchangeName, QueueName, RabbitMq, RoutingKey, topology::*};
+use bus_runtime::transport::{Confirmation, ConsumeOptions, RabbitMq, Transport, Verdict};
+use bus_runtime::{BrokerUrl, Envelope, ExchangeName, QueueName, RoutingKey, topology::*};
 use bus_tests::node::RabbitNode;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -13,8 +12,7 @@ async fn smoke() {
     let t = Instant::now();
     let node = RabbitNode::start().await;
     eprintln!("up in {:?}", t.elapsed());
-    let rabbit =
-        RabbitMq::connect(&BrokerUrl::parse(&node.url()).unwrap(), ConnectOptions::default()).await.unwrap();
+    let rabbit = RabbitMq::connect(&BrokerUrl::parse(&node.url()).unwrap()).await.unwrap();
     let queue = QueueName::new("q").unwrap();
     let topology =
         Topology { queues: vec![Queue::durable(queue.clone(), QueueType::Classic)], ..Topology::default() };

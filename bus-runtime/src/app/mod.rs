@@ -389,12 +389,9 @@ const CONNECT_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Durati
 
 #[cfg(feature = "rabbitmq")]
 async fn connect(url: &BrokerUrl, name: &str, config: &Config) -> Result<Broker, Error> {
-    let options = crate::transport::rabbitmq::ConnectOptions {
-        name: name.to_owned(),
-        publish_timeout: config.publish_timeout,
-        ..Default::default()
-    };
-    let transport = crate::transport::rabbitmq::RabbitMq::connect(url, options).await?;
+    let options =
+        crate::transport::RabbitMqOptions { name: name.to_owned(), publish_timeout: config.publish_timeout };
+    let transport = crate::transport::RabbitMq::connect_with(url, options).await?;
     Ok(Broker::Other(Arc::new(transport)))
 }
 

@@ -209,13 +209,16 @@ impl App {
 }
 
 impl Options {
-    /// The settings of the environment, with what the command line says over them.
-    fn config(&self) -> Result<Config, Error> {
+    /// The settings of the environment, with what the command line says over them: for [`App::config`] in commands of your own.
+    ///
+    /// # Errors
+    /// As [`Config::from_env`], and for a broker's URL on the command line.
+    pub fn config(&self) -> Result<Config, Error> {
         let mut config = Config::from_env()?;
         if let Some(url) = &self.broker_url {
             let url = BrokerUrl::parse(url)?;
             if let Some(exchange) = url.exchange() {
-                config.plan.messages = exchange.to_owned();
+                config.plan.messages = exchange.to_string();
             }
             config.broker_url = Some(url);
         }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use bus_runtime::transport::rabbitmq::ConnectOptions;
-use bus_runtime::{BrokerUrl, RabbitMq};
+use bus_runtime::BrokerUrl;
+use bus_runtime::transport::{RabbitMq, RabbitMqOptions};
 use tokio::sync::OnceCell;
 
 use super::{RabbitNode, is_installed};
@@ -86,8 +86,8 @@ impl RabbitNode {
 /// When it cannot be reached.
 pub async fn connect(url: &str) -> Arc<RabbitMq> {
     let url = BrokerUrl::parse(url).expect("the URL of a broker");
-    let options = ConnectOptions { name: "bus-tests".to_owned(), publish_timeout: Duration::from_secs(20) };
-    Arc::new(RabbitMq::connect(&url, options).await.expect("a connection to RabbitMQ"))
+    let options = RabbitMqOptions { name: "bus-tests".to_owned(), publish_timeout: Duration::from_secs(20) };
+    Arc::new(RabbitMq::connect_with(&url, options).await.expect("a connection to RabbitMQ"))
 }
 
 /// Says once what is left out.

@@ -22,10 +22,7 @@ impl Backoff {
             0 => Duration::ZERO,
             _ => {
                 let ceiling = WAIT_MIN.saturating_mul(1 << failures.min(10)).min(WAIT_MAX);
-                let spread = ceiling.saturating_sub(WAIT_MIN).as_millis();
-                let jitter =
-                    crate::seam::random_below(u32::try_from(spread).unwrap_or(u32::MAX).saturating_add(1));
-                WAIT_MIN + Duration::from_millis(jitter.into())
+                WAIT_MIN + ceiling.saturating_sub(WAIT_MIN).mul_f64(crate::seam::random())
             }
         }
     }

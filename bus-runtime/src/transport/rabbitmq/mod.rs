@@ -52,20 +52,31 @@ pub struct RabbitMq {
 
 /// How to connect to RabbitMQ, besides its address.
 #[derive(Clone, Debug)]
-pub struct ConnectOptions {
+pub struct RabbitMqOptions {
     /// The name of the connections, for people who look at the broker.
     pub name: String,
     /// How long a publish waits for its confirm, a lost connection included.
     pub publish_timeout: Duration,
 }
 
-impl Default for ConnectOptions {
+impl Default for RabbitMqOptions {
     fn default() -> Self {
         Self { name: "bus".to_owned(), publish_timeout: PUBLISH_TIMEOUT }
     }
 }
 
 impl RabbitMq {
+    /// Connects, with default options.
+    ///
+    /// # Errors
+    /// As [`connect_with`](Self::connect_with).
+    ///
+    /// # Cancel safety
+    /// Safe to cancel.
+    pub async fn connect(url: &BrokerUrl) -> Result<Self, Error> {
+        Self::connect_with(url, RabbitMqOptions::default()).await
+    }
+
     /// Connects.
     ///
     /// # Errors
@@ -75,14 +86,14 @@ impl RabbitMq {
     ///
     /// # Cancel safety
     /// Safe to cancel.
-    pub async fn connect(url: &BrokerUrl, options: ConnectOptions) -> Result<Self, Error> {
+    pub async fn connect_with(url: &BrokerUrl, options: RabbitMqOptions) -> Result<Self, Error> {
         let Some(url) = url.amqp() else {
             return Err(Error::new(
                 ErrorKind::Url,
                 format!("`{url}` is not the address of a RabbitMQ server"),
             ));
         };
-        let ConnectOptions { name, publish_timeout } = options;
+        let RabbitMqOptions { name, publish_timeout } = options;
         let declared = Arc::new(Declared::default());
         let consuming = Link::start(Role::Consume, url, &name, declared.clone()).await?;
         let publishing = match Link::start(Role::Publish, url, &name, declared.clone()).await {
