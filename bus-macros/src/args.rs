@@ -24,6 +24,11 @@ impl Attribute {
     pub(crate) const HANDLERS: [Self; 3] = [Self::Audit, Self::React, Self::MessageHandler];
     pub(crate) const KINDS: [Self; 3] = [Self::Event, Self::Task, Self::Command];
 
+    /// As it is written: `#[react(..)]`.
+    pub(crate) fn place(self) -> String {
+        format!("#[{}(..)]", self.name())
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Audit => "audit",
@@ -84,7 +89,7 @@ impl Args {
                 Argument::Option(option) => args.options.push(option),
                 Argument::Crate(_, path) if args.runtime.0.is_none() => args.runtime.0 = Some(path),
                 Argument::Crate(keyword, _) => {
-                    errors.add(keyword, errors::options::twice("crate", attribute.name()));
+                    errors.add(keyword, errors::options::twice("crate", &attribute.place()));
                 }
             }
         }

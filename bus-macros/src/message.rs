@@ -187,7 +187,7 @@ impl Options {
     }
 
     fn set(&mut self, option: &OptionArg, attribute: Attribute, errors: &Errors) {
-        let once = Once { option, attribute: attribute.name(), errors };
+        let once = Once { option, place: &attribute.place(), errors };
         match (option.name().as_str(), attribute) {
             ("version", _) => once.set(&mut self.version, |option| values::number(option, 1..=u32::MAX)),
             ("exchange", _) => once.set(&mut self.exchange, values::name),
@@ -198,7 +198,10 @@ impl Options {
             ("reply", Attribute::Command) => once.set(&mut self.reply, reply),
             ("reply", _) => errors.add(option, texts::reply_elsewhere(attribute.name())),
             ("kind", _) => errors.add(option, texts::kind_option(attribute.name())),
-            _ => options::unknown(option, attribute.name(), options::names(attribute), errors),
+            _ => {
+                let known = options::of_message(attribute);
+                options::unknown(option, &attribute.place(), known, &[], errors);
+            }
         }
     }
 }

@@ -162,7 +162,7 @@ impl Options {
     }
 
     fn set(&mut self, option: &OptionArg, attribute: Attribute, errors: &Errors) {
-        let once = Once { option, attribute: attribute.name(), errors };
+        let once = Once { option, place: &attribute.place(), errors };
         match option.name().as_str() {
             "timeout" => once.set(&mut self.timeout, values::timeout),
             "retry" => once.set(&mut self.retry, Retry::read),
@@ -190,7 +190,7 @@ impl Options {
             "single_active" => once.set(&mut self.single_active, values::flag),
             "exclusive" => once.set(&mut self.exclusive, values::flag),
             "fanout" => once.set(&mut self.fanout, |option| values::word(option, FANOUT)),
-            _ => unknown(option, attribute.name(), names(attribute), errors),
+            _ => unknown(option, &attribute.place(), HANDLER, &[ALIASES, UNAVAILABLE].concat(), errors),
         }
     }
 }
@@ -226,7 +226,7 @@ impl Retry {
     }
 
     fn set(&mut self, setting: &OptionArg, errors: &Errors) {
-        let once = Once { option: setting, attribute: "retry", errors };
+        let once = Once { option: setting, place: "retry(..)", errors };
         match setting.name().as_str() {
             "max" => once.set(&mut self.max, |setting| values::number(setting, 0..=RETRIES_MAX)),
             "initial" => once.set(&mut self.initial, values::queue_time),
@@ -234,7 +234,7 @@ impl Retry {
             "max_delay" => once.set(&mut self.max_delay, values::queue_time),
             "jitter" => once.set(&mut self.jitter, values::part),
             "give_up_after" => once.set(&mut self.give_up_after, values::duration),
-            _ => unknown(setting, "retry", RETRY.iter().copied(), errors),
+            _ => unknown(setting, "retry(..)", RETRY, &[], errors),
         }
     }
 }
@@ -242,36 +242,35 @@ impl Retry {
 /// Fills slots, each at most once.
 pub(crate) struct Once<'a> {
     pub(crate) option: &'a OptionArg,
-    pub(crate) attribute: &'a str,
+    /// Where the option stands: `#[react(..)]`, `retry(..)`.
+    pub(crate) place: &'a str,
     pub(crate) errors: &'a Errors,
 }
 
 impl Once<'_> {
     /// Reads the option's value into its slot, unless that is filled already.
     pub(crate) fn set<T>(&self, slot: &mut Slot<T>, read: impl FnOnce(&OptionArg) -> syn::Result<T>) {
-        let Self { option, attribute, errors } = self;
+        let Self { option, place, errors } = self;
         let Some(earlier) = slot else {
             let value = errors.ok(read(option));
             *slot = value.map(|value| Given { keyword: option.keyword.clone(), value });
             return;
         };
         let text = match (option.name(), earlier.keyword.to_string()) {
-            (name, earlier) if name == earlier => texts::twice(&name, attribute),
-            (name, earlier) => texts::said_twice(&name, &earlier, attribute),
+            (name, earlier) if name == earlier => texts::twice(&name, *place),
+            (name, earlier) => texts::said_twice(&name, &earlier, *place),
         };
         errors.add(&option.keyword, text);
     }
 }
 
-/// The names of all options of an attribute.
-pub(crate) fn names(attribute: Attribute) -> impl Iterator<Item = &'static str> + Clone {
-    let names = match attribute {
-        Attribute::Audit | Attribute::React | Attribute::MessageHandler => HANDLER,
+/// The names of all options of a kind of message.
+pub(crate) fn of_message(kind: Attribute) -> &'static [&'static str] {
+    match kind {
         Attribute::Event => EVENT,
-        Attribute::Task => TASK,
         Attribute::Command => COMMAND,
-    };
-    names.iter().copied()
+        _ => TASK,
+    }
 }
 
 /// The name under which two spellings of one option are the same.
@@ -285,25 +284,33 @@ pub(crate) fn canonical(name: &str) -> &str {
 }
 
 /// Reports an option that is not there: not yet, or misspelt, or of another framework.
-pub(crate) fn unknown<'a>(
-    option: &OptionArg,
-    attribute: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-    errors: &Errors,
-) {
+///
+/// The hidden names are those that errors do not list.
+pub(crate) fn unknown(option: &OptionArg, place: &str, known: &[&str], hidden: &[&str], errors: &Errors) {
     let name = option.name();
-    let is_handler = Attribute::HANDLERS.iter().any(|handler| handler.name() == attribute);
-    let hidden = ALIASES.iter().chain(UNAVAILABLE).copied().filter(|_| is_handler);
-    if hidden.clone().any(|hidden| hidden == name) {
+    if hidden.contains(&name.as_str()) {
         errors.add(option, texts::unavailable(&name));
         return;
     }
-    let names = known.clone().collect::<Vec<_>>().join(", ");
-    let near = suggest::nearest(&name, known.chain(hidden)).map(|near| format!("did you mean `{near}`?"));
-    let help = suggest::foreign(&name).filter(|_| is_handler).map(str::to_owned).or(near);
-    let text = match help {
-        Some(help) => texts::unknown(&name, attribute, &help, &names),
-        None => texts::unknown_unlike(&name, attribute, &names),
+    let names = known.join(", ");
+    let near = suggest::nearest(&name, known.iter().chain(hidden).copied());
+    let near = near.map(|near| format!("did you mean `{near}`?"));
+    let foreign = suggest::foreign(&name).filter(|_| known == HANDLER).map(str::to_owned);
+    let text = match foreign.or(near) {
+        Some(help) => texts::unknown(&name, place, &help, &names),
+        None => texts::unknown_unlike(&name, place, &names),
     };
     errors.add(&option.keyword, text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_name_is_none_of_ours() {
+        for name in [HANDLER, ALIASES, UNAVAILABLE].concat() {
+            assert_eq!(suggest::foreign(name), None, "{name}");
+        }
+    }
 }

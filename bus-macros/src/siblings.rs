@@ -61,7 +61,7 @@ pub(crate) fn check_same_kind(args: &Args, siblings: &[Sibling], errors: &Errors
                 .map(|twin| twin.keyword.clone())
         };
         if let Some(keyword) = same.iter().find_map(twin) {
-            errors.add(keyword, errors::options::stacked_twice(name, args.attribute.name()));
+            errors.add(keyword, errors::options::stacked_twice(name, &args.attribute.place()));
         }
     }
 }

@@ -123,7 +123,13 @@ fn read_keys(args: &Args, errors: &Errors) -> Option<Vec<Key>> {
     let mut keys: Vec<Key> = Vec::new();
     for subject in &args.subjects {
         let Subject::Text(literal) = subject else {
-            errors.add(subject, patterns::not_text(name, &show(subject)));
+            let found = show(subject);
+            let text = if found.chars().any(char::is_lowercase) {
+                patterns::not_text(name, &found)
+            } else {
+                patterns::constant(&found)
+            };
+            errors.add(subject, text);
             continue;
         };
         match BindingKey::parse(&literal.value(), name) {
