@@ -8,8 +8,7 @@ use std::{env, fs};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::args::Attribute;
-use crate::handler::handler;
+use crate::handler::{Attribute, handler};
 use crate::message;
 
 /// Compares an expansion with its golden file, whose first line says what it is.

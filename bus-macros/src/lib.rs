@@ -5,13 +5,15 @@
 
 use proc_macro::TokenStream;
 
-use crate::args::Attribute;
+use crate::handler::Attribute;
 
 // In travelling order: what stands in the parentheses, the item below, both together, and what comes out.
 mod args;
 
 mod duration;
 mod options;
+mod retry;
+mod slots;
 mod suggest;
 mod values;
 

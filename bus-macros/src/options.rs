@@ -2,67 +2,55 @@
 
 use std::time::Duration;
 
-use proc_macro2::Ident;
 use syn::{ExprPath, LitStr};
 
-use crate::args::{Attribute, OptionArg, Value};
-use crate::errors::{Errors, options as texts};
+use crate::args::{Args, OptionArg};
+use crate::errors::Errors;
+use crate::retry::Retry;
+use crate::slots::{Names, Once, Slot};
 use crate::{suggest, values};
 
-/// Every option of a handler in the order of the documentation.
-const HANDLER: &[&str] = &[
-    "timeout",
-    "retry",
-    "on_error",
-    "error_hook",
-    "ack",
-    "concurrency",
-    "prefetch",
-    "queue",
-    "name",
-    "group",
-    "priority",
-    "when",
-    "queue_type",
-    "max_length",
-    "overflow",
-    "ttl",
-    "max_priority",
-    "single_active",
-    "exclusive",
-    "fanout",
-    "crate",
-];
-/// Other spellings of these, which are not advertised in errors.
-const ALIASES: &[&str] = &["auto_ack", "exception_handler", "nack_on_exception", "requeue_on_exception"];
-/// What is designed but not built yet: an error, and never silently ignored.
-const UNAVAILABLE: &[&str] =
-    &["batch", "breaker", "declare", "exchange", "exchange_kind", "formerly", "ordered_by", "rate_limit"];
-/// The settings of `retry(..)`.
-const RETRY: &[&str] = &["max", "initial", "factor", "max_delay", "jitter", "give_up_after"];
-/// The options of an event.
-const EVENT: &[&str] = &["version", "exchange", "terminal", "ttl", "priority", "crate"];
-/// The options of a task.
-const TASK: &[&str] = &["version", "exchange", "ttl", "priority", "crate"];
-/// The options of a command.
-const COMMAND: &[&str] = &["reply", "version", "exchange", "ttl", "priority", "crate"];
-
-/// The most retries; the delivery limit of our queues is 100 and must not be met first.
-const RETRIES_MAX: u32 = 90;
-/// No delay needs to grow faster.
-const FACTOR_MAX: f64 = 100.0;
+/// The names of all options, in the order of the documentation.
+const NAMES: Names = Names {
+    listed: &[
+        "timeout",
+        "retry",
+        "on_error",
+        "error_hook",
+        "ack",
+        "concurrency",
+        "prefetch",
+        "queue",
+        "name",
+        "group",
+        "priority",
+        "when",
+        "queue_type",
+        "max_length",
+        "overflow",
+        "ttl",
+        "max_priority",
+        "single_active",
+        "exclusive",
+        "fanout",
+        "crate",
+    ],
+    aliases: &["auto_ack", "exception_handler", "nack_on_exception", "requeue_on_exception"],
+    unavailable: &[
+        "batch",
+        "breaker",
+        "declare",
+        "exchange",
+        "exchange_kind",
+        "formerly",
+        "ordered_by",
+        "rate_limit",
+    ],
+    foreign: suggest::foreign,
+};
 
 /// What an AMQP table can say of a length.
 const LENGTH_MAX: u64 = i64::MAX as u64;
-
-/// An option that may be set, and the name under which it was.
-pub(crate) type Slot<T> = Option<Given<T>>;
-
-/// A value, and the name under which it was given.
-pub(crate) struct Given<T> {
-    pub(crate) keyword: Ident,
-    pub(crate) value: T,
-}
 
 /// What is set of a handler's options; each value is fine for itself.
 #[derive(Default)]
@@ -87,18 +75,6 @@ pub(crate) struct Options {
     pub(crate) single_active: Slot<bool>,
     pub(crate) exclusive: Slot<bool>,
     pub(crate) fanout: Slot<Fanout>,
-}
-
-/// The settings of `retry(..)`; `retry = "none"` is a `max` of 0.
-#[derive(Default)]
-pub(crate) struct Retry {
-    pub(crate) max: Slot<u32>,
-    pub(crate) initial: Slot<Duration>,
-    pub(crate) factor: Slot<f64>,
-    pub(crate) max_delay: Slot<Duration>,
-    pub(crate) jitter: Slot<f64>,
-    pub(crate) give_up_after: Slot<Duration>,
-    pub(crate) none: bool,
 }
 
 // The variants bear the names of the runtime's, so that they print as those.
@@ -153,17 +129,17 @@ const FILTER_SIGNATURE: &str = "(message: &Metadata) -> bool";
 
 impl Options {
     /// Reads the values of a handler's options.
-    pub(crate) fn read(attribute: Attribute, given: &[OptionArg], errors: &Errors) -> Self {
+    pub(crate) fn read(args: &Args, errors: &Errors) -> Self {
+        let place = args.place();
         let mut options = Self::default();
-        for option in given {
-            options.set(option, attribute, errors);
+        for option in &args.options {
+            options.set(&Once { option, place: &place, errors });
         }
         options
     }
 
-    fn set(&mut self, option: &OptionArg, attribute: Attribute, errors: &Errors) {
-        let once = Once { option, place: &attribute.place(), errors };
-        match option.name().as_str() {
+    fn set(&mut self, once: &Once) {
+        match once.option.name().as_str() {
             "timeout" => once.set(&mut self.timeout, values::timeout),
             "retry" => once.set(&mut self.retry, Retry::read),
             "on_error" => once.set(&mut self.on_error, |option| values::word(option, ON_ERROR)),
@@ -190,7 +166,7 @@ impl Options {
             "single_active" => once.set(&mut self.single_active, values::flag),
             "exclusive" => once.set(&mut self.exclusive, values::flag),
             "fanout" => once.set(&mut self.fanout, |option| values::word(option, FANOUT)),
-            _ => unknown(option, &attribute.place(), HANDLER, &[ALIASES, UNAVAILABLE].concat(), errors),
+            _ => once.unknown(&NAMES),
         }
     }
 }
@@ -205,74 +181,6 @@ fn auto_ack(option: &OptionArg) -> syn::Result<AckMode> {
     values::flag(option).map(|auto| if auto { AckMode::OnReceive } else { AckMode::Manual })
 }
 
-impl Retry {
-    /// Reads `retry = "none"` or `retry(max = 5, initial = "1s", ..)`.
-    fn read(option: &OptionArg) -> syn::Result<Self> {
-        const EXAMPLE: &str = "retry(max = 5, initial = \"1s\")   or   retry = \"none\"";
-        let errors = Errors::new();
-        let mut retry = Self { none: values::is_none(option), ..Self::default() };
-        match &option.value {
-            Value::List(inside, _) => {
-                let settings = OptionArg::parse_list(inside.clone(), &errors);
-                if inside.is_empty() {
-                    errors.push(values::problem(option, texts::empty_list("retry", EXAMPLE)));
-                }
-                settings.iter().for_each(|setting| retry.set(setting, &errors));
-            }
-            _ if retry.none => retry.max = Some(Given { keyword: option.keyword.clone(), value: 0 }),
-            _ => errors.push(values::problem(option, texts::no_list("retry", EXAMPLE))),
-        }
-        errors.check().map(|()| retry)
-    }
-
-    fn set(&mut self, setting: &OptionArg, errors: &Errors) {
-        let once = Once { option: setting, place: "retry(..)", errors };
-        match setting.name().as_str() {
-            "max" => once.set(&mut self.max, |setting| values::number(setting, 0..=RETRIES_MAX)),
-            "initial" => once.set(&mut self.initial, values::queue_time),
-            "factor" => once.set(&mut self.factor, |setting| values::fraction(setting, 1.0..=FACTOR_MAX)),
-            "max_delay" => once.set(&mut self.max_delay, values::queue_time),
-            "jitter" => once.set(&mut self.jitter, values::part),
-            "give_up_after" => once.set(&mut self.give_up_after, values::duration),
-            _ => unknown(setting, "retry(..)", RETRY, &[], errors),
-        }
-    }
-}
-
-/// Fills slots, each at most once.
-pub(crate) struct Once<'a> {
-    pub(crate) option: &'a OptionArg,
-    /// Where the option stands: `#[react(..)]`, `retry(..)`.
-    pub(crate) place: &'a str,
-    pub(crate) errors: &'a Errors,
-}
-
-impl Once<'_> {
-    /// Reads the option's value into its slot, unless that is filled already.
-    pub(crate) fn set<T>(&self, slot: &mut Slot<T>, read: impl FnOnce(&OptionArg) -> syn::Result<T>) {
-        let Self { option, place, errors } = self;
-        let Some(earlier) = slot else {
-            let value = errors.ok(read(option));
-            *slot = value.map(|value| Given { keyword: option.keyword.clone(), value });
-            return;
-        };
-        let text = match (option.name(), earlier.keyword.to_string()) {
-            (name, earlier) if name == earlier => texts::twice(&name, *place),
-            (name, earlier) => texts::said_twice(&name, &earlier, *place),
-        };
-        errors.add(&option.keyword, text);
-    }
-}
-
-/// The names of all options of a kind of message.
-pub(crate) fn of_message(kind: Attribute) -> &'static [&'static str] {
-    match kind {
-        Attribute::Event => EVENT,
-        Attribute::Command => COMMAND,
-        _ => TASK,
-    }
-}
-
 /// The name under which two spellings of one option are the same.
 pub(crate) fn canonical(name: &str) -> &str {
     match name {
@@ -283,33 +191,13 @@ pub(crate) fn canonical(name: &str) -> &str {
     }
 }
 
-/// Reports an option that is not there: not yet, or misspelt, or of another framework.
-///
-/// The hidden names are those that errors do not list.
-pub(crate) fn unknown(option: &OptionArg, place: &str, known: &[&str], hidden: &[&str], errors: &Errors) {
-    let name = option.name();
-    if hidden.contains(&name.as_str()) {
-        errors.add(option, texts::unavailable(&name));
-        return;
-    }
-    let names = known.join(", ");
-    let near = suggest::nearest(&name, known.iter().chain(hidden).copied());
-    let near = near.map(|near| format!("did you mean `{near}`?"));
-    let foreign = suggest::foreign(&name).filter(|_| known == HANDLER).map(str::to_owned);
-    let text = match foreign.or(near) {
-        Some(help) => texts::unknown(&name, place, &help, &names),
-        None => texts::unknown_unlike(&name, place, &names),
-    };
-    errors.add(&option.keyword, text);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_foreign_name_is_none_of_ours() {
-        for name in [HANDLER, ALIASES, UNAVAILABLE].concat() {
+        for name in [NAMES.listed, NAMES.aliases, NAMES.unavailable].concat() {
             assert_eq!(suggest::foreign(name), None, "{name}");
         }
     }
