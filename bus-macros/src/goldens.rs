@@ -200,3 +200,91 @@ fn mistakes() {
     };
     check("mistakes", react(quote!("wiki.page*", timout = 30, timeout = 0), item));
 }
+
+#[test]
+fn the_item_is_kept_whatever_stands_in_the_parentheses() {
+    let item = quote!(pub async fn on_wiki(key: RoutingKey) { half typed });
+    for arguments in [
+        "",
+        ",",
+        ",,",
+        "=",
+        "= 3",
+        "timeout",
+        "timeout =",
+        "timeout = ,",
+        "timeout: 3",
+        "timeout = 3 4",
+        "timeout()",
+        "timeout(3)",
+        "retry",
+        "retry()",
+        "retry(,)",
+        "retry(max)",
+        "retry(max = )",
+        "retry(\"none\")",
+        "retry = none",
+        "crate",
+        "crate =",
+        "crate = 3",
+        "crate = \"a b\"",
+        "crate = ::a, crate = ::b",
+        "\"a\" \"b\"",
+        "\"a\", = 3",
+        "\"a\"; 3",
+        "{}",
+        "()",
+        "[]",
+        "b\"a\"",
+        "c\"a\"",
+        "'a'",
+        "'a",
+        "1",
+        "-1",
+        "1..2",
+        "a::b",
+        "a::<b>",
+        "&str",
+        "fn()",
+        "_",
+        "!",
+        "#",
+        "$a",
+        "self",
+        "r#type",
+        "r#type = 3",
+        "\"a\", when = 3",
+        "\"a\", when = |m| true",
+        "\"a\", max_length = 1.0",
+        "\"a\", priority = --1",
+        "\"a\", priority = -\"1\"",
+        "\"a\", factor = 2",
+        "\"a\", retry(jitter = \"101%\")",
+        "\"a\", retry(jitter = \"x%\")",
+        "\"a\", retry(factor = 1e309)",
+        "\"a\", timeout = 1e5",
+        "\"a\", timeout = 99999999999999999999",
+        "\"a\", timeout = 3u8",
+        "\"a\", concurrency = 0x_zz",
+        "\"a\", ttl = \"50000h\"",
+        "\"a\", ttl = 0",
+        "\"a\", queue = \"a\\0\"",
+        "\"a\", batch",
+        "\"{\"",
+        "\"}\"",
+        "\"{}{}\"",
+        "\"é.{é}\"",
+        "\"\\u{1F600}*\"",
+        "\"a\", exclusive = true, fanout = \"each\", single_active = true",
+    ] {
+        let Ok(tokens) = arguments.parse::<TokenStream>() else { continue };
+        for attribute in Attribute::ALL {
+            let expansion = handler(attribute, tokens.clone(), item.clone()).to_string();
+            assert!(expansion.contains(&item.to_string()), "{arguments}: {expansion}");
+            let accepted = expansion.contains("__REGISTRATION");
+            assert!(accepted != expansion.contains("compile_error"), "{arguments}: {expansion}");
+            // A type may be spelt in many ways.
+            assert!(!accepted || attribute == Attribute::MessageHandler, "{arguments}: {expansion}");
+        }
+    }
+}
