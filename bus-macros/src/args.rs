@@ -151,6 +151,9 @@ impl Parse for Argument {
 
 impl Parse for OptionArg {
     fn parse(input: ParseStream) -> syn::Result<Self> {
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error(errors::options::not_an_argument()));
+        }
         let keyword = Ident::parse_any(input)?;
         let name = keyword.unraw().to_string();
         if input.is_empty() || input.peek(Token![,]) {
@@ -166,6 +169,7 @@ impl Parse for OptionArg {
         if !input.peek(Token![=]) {
             return Err(syn::Error::new_spanned(&keyword, errors::options::colon(&name)));
         }
+        // The value, which may be missing.
         input.parse::<Token![=]>()?;
         let value = match name.as_str() {
             _ if input.is_empty() || input.peek(Token![,]) => Value::None,
