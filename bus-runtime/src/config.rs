@@ -135,7 +135,12 @@ impl Config {
             config.plan.concurrency = concurrency;
         }
         config.plan.prefetch = vars.count("BUS_PREFETCH")?;
-        let exchange = config.broker_url.as_ref().and_then(BrokerUrl::exchange).or(vars.get("BUS_EXCHANGE"));
+        let exchange = config
+            .broker_url
+            .as_ref()
+            .and_then(BrokerUrl::exchange)
+            .map(|name| name.as_str())
+            .or(vars.get("BUS_EXCHANGE"));
         if let Some(exchange) = exchange {
             config.plan.messages = exchange.to_owned();
         }

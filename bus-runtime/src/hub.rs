@@ -22,6 +22,9 @@ pub(crate) const IN_FLIGHT_MAX: usize = 1024;
 /// Topics of which it is remembered that their being unroutable was logged; beyond that it is logged again.
 const LOGGED_TOPICS_MAX: usize = 1024;
 
+/// Sees every message that the broker has confirmed.
+pub(crate) type Observer = Arc<dyn Fn(&Arc<Envelope>) + Send + Sync>;
+
 /// What all parts of a running app share.
 pub(crate) struct Hub {
     pub(crate) transport: Arc<dyn Transport>,
@@ -32,6 +35,7 @@ pub(crate) struct Hub {
     pub(crate) worker: String,
     pub(crate) publish_timeout: Duration,
     pub(crate) replies: Replies,
+    pub(crate) observer: Option<Observer>,
     published: AtomicU64,
     unroutable: AtomicU64,
     window: Semaphore,
@@ -56,6 +60,7 @@ impl Hub {
             worker: format!("{app}-{}", std::process::id()),
             publish_timeout: crate::config::PUBLISH_TIMEOUT_DEFAULT,
             replies: Replies::default(),
+            observer: None,
             published: AtomicU64::new(0),
             unroutable: AtomicU64::new(0),
             window: Semaphore::new(IN_FLIGHT_MAX),
@@ -92,7 +97,11 @@ impl Hub {
     pub(crate) async fn send(&self, envelope: Arc<Envelope>) -> Result<Confirmation, Error> {
         let publish = async {
             let _permit = self.window.acquire().await;
-            self.transport.publish(envelope).await
+            let confirmed = self.transport.publish(Arc::clone(&envelope)).await;
+            if let (Ok(_), Some(observer)) = (&confirmed, &self.observer) {
+                observer(&envelope);
+            }
+            confirmed
         };
         match tokio::time::timeout(self.publish_timeout, publish).await {
             Ok(confirmed) => confirmed,

@@ -52,6 +52,10 @@ mod config;
 #[cfg(feature = "cli")]
 pub mod cli;
 
+// For users' tests.
+#[cfg(feature = "testing")]
+pub mod testing;
+
 /// Runs every handler that is linked into the program: [`App::run`] of an [`app`] to which nothing is added.
 ///
 /// ```no_run
@@ -89,7 +93,7 @@ macro_rules! link {
 
 pub use app::{App, Bus, Drained, app};
 pub use binding_key::{BindingKey, BindingKeyError};
-pub use broker_url::BrokerUrl;
+pub use broker_url::{AMQP_PORT, AmqpUrl, BrokerUrl, Host};
 pub use bus_macros::{Message, audit, message_handler, react};
 pub use command::Execute;
 pub use config::{Config, Patience};

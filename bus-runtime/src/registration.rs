@@ -156,6 +156,12 @@ impl HandlerRegistration {
         self
     }
 
+    /// The function that it registers.
+    #[must_use]
+    pub const fn id(&self) -> HandlerId {
+        self.id
+    }
+
     /// Every registration that is linked into this program, in no particular order.
     pub fn linked() -> impl Iterator<Item = &'static HandlerRegistration> {
         inventory::iter::<HandlerRegistration>.into_iter()

@@ -48,6 +48,12 @@ where
     tokio::spawn(future)
 }
 
+/// A number from 0 up to, but not including, 1, from a generator that is not for secrets.
+#[cfg(feature = "rabbitmq")]
+pub(crate) fn random() -> f64 {
+    fastrand::f64()
+}
+
 /// A number below `bound`, from a generator that is not for secrets.
 pub(crate) fn random_below(bound: u32) -> u32 {
     fastrand::u32(0..bound.max(1))

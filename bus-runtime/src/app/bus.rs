@@ -81,6 +81,7 @@ pub(super) async fn prepare(
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
     hub.publish_timeout = config.publish_timeout;
+    hub.observer = app.observer;
     let running = Running {
         hub: Arc::new(hub),
         counters: plan.handlers.iter().map(|_| Arc::default()).collect(),
@@ -253,7 +254,7 @@ async fn join_all(workers: Vec<JoinHandle<usize>>) -> usize {
         match worker.await {
             Ok(count) => interrupted += count,
             Err(error) => {
-                tracing::error!(%error, "a worker ended abnormally; its messages go back to the queue")
+                tracing::error!(%error, "a worker ended abnormally; its messages go back to the queue");
             }
         }
     }

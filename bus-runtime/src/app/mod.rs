@@ -13,6 +13,7 @@ use crate::config::{Config, Patience};
 use crate::delivery::Delivery;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::extract::{Arguments, StateMap};
+use crate::hub::Observer;
 use crate::middleware::{HandlerService, Layers};
 use crate::outcome::Outcome;
 use crate::registration::HandlerRegistration;
@@ -51,6 +52,7 @@ pub struct App {
     layers: Layers,
     setups: Vec<Setup>,
     registrations: Registrations,
+    observer: Option<Observer>,
 }
 
 /// Where the handlers come from.
@@ -79,6 +81,7 @@ pub fn app() -> App {
         layers: Layers::default(),
         setups: Vec::new(),
         registrations: Registrations::Linked,
+        observer: None,
     }
 }
 
@@ -159,6 +162,28 @@ impl App {
             Registrations::Explicit(registrations) => registrations.push(registration),
             Registrations::Linked => self.registrations = Registrations::Explicit(vec![registration]),
         }
+        self
+    }
+
+    /// Runs only the handlers that match one of these globs, as `--handlers` does: `wiki::*`, `billing::send_invoice`.
+    ///
+    /// # Errors
+    /// (at start) [`UnknownHandler`](ErrorKind::UnknownHandler) for a glob that matches none.
+    pub fn handlers<S: Into<String>>(mut self, globs: impl IntoIterator<Item = S>) -> Self {
+        self.with_config(|config| config.handlers = globs.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How long handlers may go on after shutdown has begun; 25 s without it.
+    pub fn grace(mut self, time: Duration) -> Self {
+        self.with_config(|config| config.grace = time);
+        self
+    }
+
+    /// Sees every message that the broker has confirmed.
+    #[cfg(feature = "testing")]
+    pub(crate) fn observed_by(mut self, observer: Observer) -> Self {
+        self.observer = Some(observer);
         self
     }
 
@@ -364,12 +389,9 @@ const CONNECT_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Durati
 
 #[cfg(feature = "rabbitmq")]
 async fn connect(url: &BrokerUrl, name: &str, config: &Config) -> Result<Broker, Error> {
-    let options = crate::transport::rabbitmq::ConnectOptions {
-        name: name.to_owned(),
-        publish_timeout: config.publish_timeout,
-        ..Default::default()
-    };
-    let transport = crate::transport::rabbitmq::RabbitMq::connect(url, options).await?;
+    let options =
+        crate::transport::RabbitMqOptions { name: name.to_owned(), publish_timeout: config.publish_timeout };
+    let transport = crate::transport::RabbitMq::connect_with(url, options).await?;
     Ok(Broker::Other(Arc::new(transport)))
 }
 

@@ -11,7 +11,7 @@ use crate::topology::{HandlerEntry, Plan};
 
 /// Options of `handlers explain`.
 #[derive(Args, Clone, Debug)]
-pub struct ExplainArgs {
+pub(super) struct ExplainArgs {
     /// The routing key, such as wiki.page.saved
     key: String,
     /// Only this exchange, such as react

@@ -52,7 +52,7 @@ pub(super) fn install_panic_hook() {
             return previous(info);
         }
         let place = info.location().map(ToString::to_string).unwrap_or_default();
-        let text = info.payload_as_str().unwrap_or("a value that is not text");
+        let text = crate::middleware::panic_text(info.payload());
         tracing::error!(place, panic = text, "panicked");
         IN_HOOK.set(false);
     }));

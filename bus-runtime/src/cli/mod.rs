@@ -197,7 +197,7 @@ impl App {
                 run::run(app, &arguments)
             }
             Command::Handlers(arguments) => handlers::handlers(&app, &arguments, format),
-            Command::Setup(arguments) => setup::setup(app, &arguments, format),
+            Command::Setup(arguments) => setup::setup(&app, &arguments, format),
             Command::Publish(arguments) => {
                 log::install(options, log_format);
                 publish::publish(app, arguments)
@@ -215,7 +215,7 @@ impl Options {
         if let Some(url) = &self.broker_url {
             let url = BrokerUrl::parse(url)?;
             if let Some(exchange) = url.exchange() {
-                config.plan.messages = exchange.to_owned();
+                config.plan.messages = exchange.to_string();
             }
             config.broker_url = Some(url);
         }

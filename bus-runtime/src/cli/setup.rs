@@ -18,7 +18,7 @@ pub struct SetupArgs {
     dry_run: bool,
 }
 
-pub(super) fn setup(app: App, arguments: &SetupArgs, format: Output) -> ExitCode {
+pub(super) fn setup(app: &App, arguments: &SetupArgs, format: Output) -> ExitCode {
     let plan = match app.plan() {
         Ok(plan) => plan,
         Err(errors) => return report::failed(&errors),

@@ -26,12 +26,13 @@ pub(super) async fn guarded(entry: Arc<HandlerEntry>, delivery: Delivery) -> Res
     })
 }
 
-/// The error that a panic stands for, with the place where it happened when the app's panic hook has seen it.
+/// The error that a panic stands for.
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> HandlerError {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a value that is not text".to_owned());
-    HandlerError::panic(text)
+    HandlerError::panic(panic_text(panic).to_owned())
+}
+
+/// What a panic says.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is not text")
 }

@@ -13,7 +13,11 @@ use crate::outcome::Outcome;
 use crate::topology::HandlerEntry;
 use crate::transport::BoxFuture;
 
-pub(crate) mod guard;
+mod guard;
+
+#[cfg(feature = "cli")]
+pub(crate) use guard::panic_text;
+pub(crate) use guard::panicked;
 
 /// A handler with the layers around it: what a layer of [`App::layer`](crate::App::layer) wraps.
 pub struct HandlerService(Box<dyn BoxedService>);

@@ -110,6 +110,7 @@ impl Publisher {
     ///
     /// # Cancel safety
     /// When the future is dropped, the command may still be handled; its reply is ignored.
+    #[expect(clippy::needless_pass_by_value, reason = "executing a command uses it up")]
     pub fn execute<M, R>(&self, command: M) -> Execute<R>
     where
         M: Message<Kind = Command<R>>,

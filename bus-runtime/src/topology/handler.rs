@@ -112,7 +112,7 @@ impl CapturingKey {
                 None => word,
             })
             .collect();
-        let key = BindingKey::parse(&words.join(".")).map_err(|error| {
+        let key = BindingKey::parse(words.join(".")).map_err(|error| {
             Error::new(ErrorKind::Registration, format!("`{text}` is not a binding key: {error}"))
                 .with_place(place, "declared here")
         })?;

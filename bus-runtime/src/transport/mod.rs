@@ -14,7 +14,10 @@ use crate::topology::{Binding, Topology};
 
 pub mod embedded;
 #[cfg(feature = "rabbitmq")]
-pub(crate) mod rabbitmq;
+mod rabbitmq;
+
+#[cfg(feature = "rabbitmq")]
+pub use rabbitmq::{PUBLISH_TIMEOUT, RabbitMq, RabbitMqOptions};
 
 /// A future in a box, as the object-safe contract needs it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -14,7 +14,7 @@ use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::error::{BoxError, ErrorKind};
 use crate::hub::Hub;
-use crate::middleware::guard;
+use crate::middleware::panicked;
 use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
 use crate::policy::AckMode;
 use crate::scope::{CURRENT, Scope};
@@ -215,7 +215,7 @@ async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judge
     let mut outcome = match guarded.await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(error)) => Outcome::Failed(HandlerError::new(error)),
-        Err(panic) => Outcome::Failed(guard::panicked(panic.as_ref())),
+        Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
     };
     let staged = scope.close();
     if let (Outcome::Done(_), false) = (&outcome, staged.is_empty()) {

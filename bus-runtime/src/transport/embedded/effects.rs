@@ -1,0 +1,51 @@
+//! What follows from a change of the state and is done after its lock is released.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::envelope::Envelope;
+
+/// What is left to do when the lock is released: wake-ups, so that nobody wakes only to wait for the lock, and destructors,
+/// which are not ours and could come back for the lock.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    pub(super) wake: Few<Waker>,
+    pub(super) drop: Few<Arc<Envelope>>,
+    /// The last busy queue became quiet.
+    pub(super) quiet: bool,
+    /// A publisher that waits for space can try again.
+    pub(super) space: bool,
+    /// Something is due before the timer would look.
+    pub(super) alarm: bool,
+}
+
+/// A list that mostly holds nothing or one thing, and then needs no memory of its own.
+#[derive(Debug)]
+pub(super) struct Few<T> {
+    first: Option<T>,
+    more: Vec<T>,
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self { first: None, more: Vec::new() }
+    }
+}
+
+impl<T> Few<T> {
+    pub(super) fn push(&mut self, thing: T) {
+        match &self.first {
+            None => self.first = Some(thing),
+            Some(_) => self.more.push(thing),
+        }
+    }
+}
+
+impl<T> IntoIterator for Few<T> {
+    type Item = T;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.more)
+    }
+}

@@ -1,0 +1,118 @@
+//! A consumer as its owner has it: the stream of messages, and the right to settle them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::connection::Connection;
+use super::consumer::{ConsumerId, Delivered, Next};
+use super::queue::{Holder, QueueId};
+use super::slots::Key;
+use super::{errors, shared::Shared};
+use crate::error::Error;
+use crate::transport::{BoxFuture, Consumer, Incoming, SettleChannel, Settler, Verdict};
+
+/// A consumer of the embedded broker. Dropping it gives back what it had not settled.
+pub(super) struct Subscription {
+    /// Keeps the connection open, for exclusive queues belong to it.
+    connection: Arc<Connection>,
+    id: ConsumerId,
+    /// What settles the messages of the queue that the last one came from.
+    desk: Option<Arc<Desk>>,
+    closed: bool,
+}
+
+impl Subscription {
+    pub(super) fn new(connection: Arc<Connection>, id: ConsumerId) -> Self {
+        Self { connection, id, desk: None, closed: false }
+    }
+
+    fn incoming(&mut self, delivered: Delivered) -> Incoming {
+        let holder = Holder::Consumer(self.id);
+        let desk = match &self.desk {
+            Some(desk) if desk.queue == delivered.queue => Arc::clone(desk),
+            // The first message, or the first one after the queue was declared anew.
+            _ => Arc::clone(self.desk.insert(Arc::new(Desk {
+                shared: Arc::clone(self.connection.shared()),
+                queue: delivered.queue,
+                holder,
+            }))),
+        };
+        delivered.into_incoming(desk)
+    }
+
+    fn shut(&mut self) {
+        if !self.closed {
+            self.closed = true;
+            drop(self.connection.shared().with(|state| state.close_consumer(self.id)));
+        }
+    }
+}
+
+impl Consumer for Subscription {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Incoming, Error>>> {
+        // A queue that is never empty must not keep other tasks from running.
+        let proceed = ready!(tokio::task::coop::poll_proceed(cx));
+        let (next, _replaced) = self.connection.shared().with(|state| state.next_for(self.id, cx.waker()));
+        let item = match next {
+            Next::Message(delivered) => Some(Ok(self.incoming(delivered))),
+            Next::Failed(error) => Some(Err(error)),
+            Next::End => None,
+            Next::Nothing => return Poll::Pending,
+        };
+        proceed.made_progress();
+        Poll::Ready(item)
+    }
+
+    fn cancel(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move { self.connection.shared().with(|state| state.cancel(self.id)) })
+    }
+
+    fn close(mut self: Box<Self>, _within: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async move { self.shut() })
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.shut();
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Delivered {
+    pub(super) fn into_incoming(self, desk: Arc<dyn SettleChannel>) -> Incoming {
+        let Self { tag, envelope, redelivered, delivery_count, queue: _ } = self;
+        Incoming { envelope, redelivered, delivery_count, settler: Settler::new(desk, tag.to_tag()) }
+    }
+}
+
+/// Where the messages of one queue are settled that one holder has.
+pub(super) struct Desk {
+    pub(super) shared: Arc<Shared>,
+    pub(super) queue: QueueId,
+    pub(super) holder: Holder,
+}
+
+impl SettleChannel for Desk {
+    fn settle(&self, tag: u64, verdict: Verdict) -> Result<(), Error> {
+        let settled =
+            self.shared.with(|state| state.settle(self.queue, self.holder, Key::from_tag(tag), verdict));
+        settled.ok_or_else(errors::holder_gone)
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk")
+            .field("queue", &self.queue)
+            .field("holder", &self.holder)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,108 @@
+//! The broker as a transport.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::EmbeddedBroker;
+use super::subscription::{Desk, Subscription};
+use super::{publish::publish, queue::Holder};
+use crate::envelope::Envelope;
+use crate::error::{Error, ErrorKind};
+use crate::names::{ExchangeName, QueueName};
+use crate::topology::{Binding, Topology};
+use crate::transport::{
+    BoxFuture, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Incoming, QueueState, Transport,
+    TransportDescription,
+};
+
+impl Transport for EmbeddedBroker {
+    fn describe(&self) -> TransportDescription {
+        TransportDescription {
+            system: "embedded",
+            address: "embedded:".into(),
+            server: concat!("Bus embedded broker ", env!("CARGO_PKG_VERSION")).into(),
+        }
+    }
+
+    fn declare<'a>(&'a self, topology: &'a Topology) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { self.connection.with(|state, connection| state.declare(topology, connection)) })
+    }
+
+    fn inspect<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Option<QueueState>, Error>> {
+        Box::pin(async {
+            let found = self.connection.with(|state, connection| {
+                let id = state.find_queue(queue, connection)?;
+                Ok(state.queues.get(id).map(|queue| QueueState {
+                    ready: queue.ready.len() as u64,
+                    consumers: u32::try_from(queue.consumers.len()).unwrap_or(u32::MAX),
+                }))
+            });
+            match found {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                found => found,
+            }
+        })
+    }
+
+    fn publish(&self, envelope: Arc<Envelope>) -> BoxFuture<'static, Result<Confirmation, Error>> {
+        Box::pin(publish(Arc::clone(&self.connection), envelope))
+    }
+
+    fn consume<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        options: ConsumeOptions,
+    ) -> BoxFuture<'a, Result<Box<dyn Consumer>, Error>> {
+        Box::pin(async move {
+            let id =
+                self.connection.with(|state, connection| state.subscribe(queue, connection, &options))?;
+            Ok(Box::new(Subscription::new(Arc::clone(&self.connection), id)) as Box<dyn Consumer>)
+        })
+    }
+
+    fn get<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Option<Incoming>, Error>> {
+        Box::pin(async {
+            let delivered = self.connection.with(|state, connection| state.get(queue, connection))?;
+            Ok(delivered.map(|delivered| {
+                let holder = Holder::Getter(self.connection.id);
+                let shared = Arc::clone(self.connection.shared());
+                let desk = Arc::new(Desk { shared, queue: delivered.queue, holder });
+                delivered.into_incoming(desk)
+            }))
+        })
+    }
+
+    fn purge<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<u64, Error>> {
+        Box::pin(async { self.connection.with(|state, connection| state.purge(queue, connection)) })
+    }
+
+    fn delete_queue<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { self.connection.with(|state, connection| state.delete_queue(queue, connection)) })
+    }
+
+    fn delete_exchange<'a>(&'a self, exchange: &'a ExchangeName) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { self.connection.with(|state, _| state.delete_exchange(exchange)) })
+    }
+
+    fn unbind<'a>(&'a self, binding: &'a Binding) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { self.connection.with(|state, connection| state.unbind(binding, connection)) })
+    }
+
+    fn status(&self) -> ConnectionStatus {
+        if self.connection.is_closed() {
+            return ConnectionStatus::Disconnected;
+        }
+        self.connection.shared().with(|state| {
+            if state.load.is_full(&state.limits, 1) {
+                ConnectionStatus::Blocked(format!("the broker {}", state.describe_load()))
+            } else {
+                ConnectionStatus::Connected
+            }
+        })
+    }
+
+    fn close(&self, _within: Duration) -> BoxFuture<'_, ()> {
+        // Nothing is ever under way: what was published is in its queues, what was settled is settled.
+        Box::pin(async { self.connection.close() })
+    }
+}
