@@ -22,6 +22,9 @@ mod values;
 mod errors;
 mod support;
 
+#[cfg(test)]
+mod goldens;
+
 /// Imperative.
 #[proc_macro_attribute]
 pub fn audit(arguments: TokenStream, item: TokenStream) -> TokenStream {

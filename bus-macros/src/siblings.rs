@@ -79,9 +79,8 @@ fn check_key(key: &LitStr, attribute: Attribute, same: &[&Sibling], errors: &Err
 
 fn check_type(ty: &Type, same: &[&Sibling], errors: &Errors) {
     let ours = show(ty);
-    let types = same.iter().flat_map(|sibling| &sibling.args.subjects);
-    let twin =
-        types.filter(|subject| matches!(subject, Subject::Type(theirs) if show(theirs) == ours)).next();
+    let mut types = same.iter().flat_map(|sibling| &sibling.args.subjects);
+    let twin = types.find(|subject| matches!(subject, Subject::Type(theirs) if show(theirs) == ours));
     if let Some(Subject::Type(twin)) = twin {
         errors.add(twin, errors::messages::stacked_twice(&ours));
     }

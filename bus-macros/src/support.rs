@@ -26,9 +26,11 @@ pub(crate) fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
-/// A span that points at the user's token, with the names of generated code.
-pub(crate) fn at(token: &Ident) -> Span {
-    Span::mixed_site().located_at(token.span())
+/// Where tokens begin and where they end.
+pub(crate) fn ends(tokens: &impl ToTokens) -> (Span, Span) {
+    let mut spans = tokens.to_token_stream().into_iter().map(|tree| tree.span());
+    let start = spans.next().unwrap_or_else(Span::call_site);
+    (start, spans.last().unwrap_or(start))
 }
 
 /// What of an item's attributes must stand on the generated code too: without its `#[cfg]` that would name an item which

@@ -209,8 +209,11 @@ impl App {
 }
 
 impl Options {
-    /// The settings of the environment, with what the command line says over them.
-    fn config(&self) -> Result<Config, Error> {
+    /// The settings of the environment, with what the command line says over them: for [`App::config`] in commands of your own.
+    ///
+    /// # Errors
+    /// As [`Config::from_env`], and for a broker's URL on the command line.
+    pub fn config(&self) -> Result<Config, Error> {
         let mut config = Config::from_env()?;
         if let Some(url) = &self.broker_url {
             let url = BrokerUrl::parse(url)?;
