@@ -1,10 +1,24 @@
 //! What every transport has to do alike, on each of them.
 
+use std::sync::Arc;
+
+use bus_runtime::EmbeddedBroker;
 use bus_tests::conformance::{self, Bench};
 
 /// One module of tests for each broker, with the same functions.
 macro_rules! conformance {
     ($($area:ident: $($behaviour:ident),+;)+) => {
+        mod embedded {
+            $(mod $area {
+                $(#[tokio::test]
+                async fn $behaviour() {
+                    let bench = crate::on_embedded();
+                    super::super::conformance::$area::$behaviour(&bench).await;
+                    bench.clean_up().await;
+                })+
+            })+
+        }
+
         mod rabbitmq {
             $(mod $area {
                 $(#[tokio::test]
@@ -35,6 +49,10 @@ conformance! {
         no_priority;
     declaring: declare_twice, queue_mismatch, exchange_mismatch, refused_options, bind_missing, reserved_names, inspect, purge,
         get, delete, describe;
+}
+
+fn on_embedded() -> Bench {
+    Bench::new(Arc::new(EmbeddedBroker::new()), "t.".to_owned())
 }
 
 #[cfg(unix)]
