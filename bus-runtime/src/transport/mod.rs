@@ -15,6 +15,7 @@ use crate::topology::{Binding, Topology};
 pub mod embedded;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
+mod wire;
 
 #[cfg(feature = "rabbitmq")]
 pub use rabbitmq::{PUBLISH_TIMEOUT, RabbitMq, RabbitMqOptions};
@@ -63,7 +64,7 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
         options: ConsumeOptions,
     ) -> BoxFuture<'a, Result<Box<dyn Consumer>, Error>>;
 
-    /// Takes one message off a queue (`basic.get`), unsettled.
+    /// Takes one message off a queue (`basic.get`), unsettled. When it is dropped without being settled, it goes back.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when the queue does not exist; else what the broker says.

@@ -13,9 +13,6 @@ pub(super) const BYTES_MAX: u64 = 1 << 30;
 /// How long a publisher waits for space unless told otherwise: as long as people wait before they look.
 pub(super) const PUBLISH_WAIT: Duration = Duration::from_secs(30);
 
-/// The largest body, the same as RabbitMQ's `max_message_size`.
-pub(super) const MESSAGE_BYTES_MAX: u64 = 128 << 20;
-
 /// How much the broker holds at most.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::errors;
-use super::limits::MESSAGE_BYTES_MAX;
 use super::shared::Shared;
 use super::state::State;
 use crate::envelope::Envelope;
 use crate::error::Error;
-use crate::transport::Confirmation;
+use crate::transport::{Confirmation, wire};
 
 /// Whether somebody else is first in line when the broker is full.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,6 +22,7 @@ pub(super) async fn publish(
     envelope: Arc<Envelope>,
 ) -> Result<Confirmation, Error> {
     connection.check_open()?;
+    wire::check(&envelope, wire::FRAME_BYTES_MAX)?;
     let shared = connection.shared();
     match shared.with(|state| state.publish(&envelope, Turn::Behind)) {
         Some(result) => result,
@@ -70,9 +70,8 @@ impl State {
     /// Puts a message into every queue that wants it; `None` when the broker is full.
     fn publish(&mut self, envelope: &Arc<Envelope>, turn: Turn) -> Option<Result<Confirmation, Error>> {
         let bytes = envelope.body.len() as u64;
-        let max = self.limits.bytes.min(MESSAGE_BYTES_MAX);
-        if bytes > max {
-            return Some(Err(errors::too_large(bytes, max)));
+        if bytes > self.limits.bytes {
+            return Some(Err(errors::too_large(bytes, self.limits.bytes)));
         }
         if (turn == Turn::Behind && self.publishers_waiting > 0) || self.load.is_full(&self.limits, bytes) {
             return None;

@@ -12,17 +12,6 @@ use crate::envelope::{Envelope, HeaderValue, Headers, Properties, Text};
 use crate::error::{Error, ErrorKind};
 use crate::names::{ExchangeName, NAME_BYTES_MAX, RoutingKey};
 
-mod size;
-
-pub(super) use self::size::header_frame_bytes;
-
-/// How deep tables and lists may nest in a header. RabbitMQ has no limit, but clients parse recursively: some 870 levels
-/// overflow the stack of lapin and end its process.
-const NESTING_MAX: usize = 64;
-
-/// The longest expiration that RabbitMQ knows, in milliseconds: about 49 days.
-const EXPIRATION_MILLIS_MAX: u128 = u32::MAX as u128;
-
 /// `basic.deliver` and `basic.publish` say so in a property.
 const PERSISTENT: u8 = 2;
 const TRANSIENT: u8 = 1;
@@ -36,7 +25,7 @@ pub(super) fn short(text: &str, what: &str) -> Result<ShortString, Error> {
     })
 }
 
-/// What our envelope says, as lapin's properties.
+/// What our envelope says, as lapin's properties. [`wire::check`](crate::transport::wire::check) has looked at it before.
 pub(super) fn to_properties(envelope: &Envelope) -> Result<BasicProperties, Error> {
     let Properties {
         content_type,
@@ -74,7 +63,7 @@ pub(super) fn to_properties(envelope: &Envelope) -> Result<BasicProperties, Erro
         properties = properties.with_priority(*priority);
     }
     if let Some(expiration) = expiration {
-        properties = properties.with_expiration(expiration_text(*expiration)?);
+        properties = properties.with_expiration(short(&expiration.as_millis().to_string(), "expiration")?);
     }
     if let Some(timestamp) = timestamp {
         properties = properties.with_timestamp(seconds(*timestamp));
@@ -85,43 +74,20 @@ pub(super) fn to_properties(envelope: &Envelope) -> Result<BasicProperties, Erro
     Ok(properties)
 }
 
-fn expiration_text(expiration: Duration) -> Result<ShortString, Error> {
-    let millis = expiration.as_millis();
-    if millis > EXPIRATION_MILLIS_MAX {
-        return Err(Error::new(
-            ErrorKind::TooLarge,
-            format!(
-                "an expiration of {millis} ms is longer than RabbitMQ's maximum of {EXPIRATION_MILLIS_MAX} ms"
-            ),
-        ));
-    }
-    short(&millis.to_string(), "expiration")
-}
-
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// Our headers or arguments, as lapin's table.
 pub(super) fn to_table(headers: &Headers) -> Result<FieldTable, Error> {
-    table_at(headers, 0)
-}
-
-fn table_at(headers: &Headers, depth: usize) -> Result<FieldTable, Error> {
     let mut table = FieldTable::default();
     for (name, value) in headers.iter() {
-        table.insert(short(name, "name of a header")?, to_value(value, depth + 1)?);
+        table.insert(short(name, "name of a header")?, to_value(value)?);
     }
     Ok(table)
 }
 
-fn to_value(value: &HeaderValue, depth: usize) -> Result<AMQPValue, Error> {
-    if depth > NESTING_MAX {
-        return Err(Error::new(
-            ErrorKind::TooLarge,
-            format!("the headers nest more than {NESTING_MAX} tables and lists into each other"),
-        ));
-    }
+fn to_value(value: &HeaderValue) -> Result<AMQPValue, Error> {
     Ok(match value {
         HeaderValue::Null => AMQPValue::Void,
         HeaderValue::Bool(value) => AMQPValue::Boolean(*value),
@@ -130,11 +96,10 @@ fn to_value(value: &HeaderValue, depth: usize) -> Result<AMQPValue, Error> {
         HeaderValue::Text(value) => AMQPValue::LongString(LongString::from(value.as_ref())),
         HeaderValue::Bytes(value) => AMQPValue::ByteArray(ByteArray::from(value.as_ref())),
         HeaderValue::Time(value) => AMQPValue::Timestamp(seconds(*value)),
-        HeaderValue::List(values) => {
-            let values = values.iter().map(|value| to_value(value, depth + 1));
-            AMQPValue::FieldArray(FieldArray::from(values.collect::<Result<Vec<_>, _>>()?))
-        }
-        HeaderValue::Table(headers) => AMQPValue::FieldTable(table_at(headers, depth)?),
+        HeaderValue::List(values) => AMQPValue::FieldArray(FieldArray::from(
+            values.iter().map(to_value).collect::<Result<Vec<_>, _>>()?,
+        )),
+        HeaderValue::Table(headers) => AMQPValue::FieldTable(to_table(headers)?),
     })
 }
 

@@ -10,11 +10,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::Link;
-use super::convert::{header_frame_bytes, short, to_properties};
+use super::convert::{short, to_properties};
 use super::reply;
 use crate::envelope::Envelope;
 use crate::error::{Error, ErrorKind};
-use crate::transport::Confirmation;
+use crate::transport::{Confirmation, wire};
 
 mod in_flight;
 mod task;
@@ -23,11 +23,6 @@ mod task;
 const IN_FLIGHT_MAX: usize = 1024;
 /// How much the bodies of all publishes under way may take together, in KiB: lapin copies each of them.
 const IN_FLIGHT_KIB_MAX: usize = 256 * 1024;
-/// The largest body that RabbitMQ takes by default; a larger one would close the channel.
-const BODY_BYTES_MAX: usize = 128 * 1024 * 1024;
-/// The largest frame of RabbitMQ by default; the headers of a message have to fit into one.
-const FRAME_BYTES: usize = 131_072;
-
 /// The way into the task that publishes.
 #[derive(Clone, Debug)]
 pub(super) struct Publishing {
@@ -61,29 +56,13 @@ struct Message {
 }
 
 impl Message {
-    /// Checks what would cost the channel or the connection.
+    /// Refuses what would cost the channel or the connection.
     fn new(envelope: Arc<Envelope>, frame_max: usize) -> Result<Self, Error> {
-        let length = envelope.body.len();
-        if length > BODY_BYTES_MAX {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!("a body of {length} bytes is larger than RabbitMQ's limit of {BODY_BYTES_MAX}"),
-            )
-            .with_help("send a reference to the data"));
-        }
-        let properties = to_properties(&envelope)?;
-        let header = header_frame_bytes(&properties);
-        if header > frame_max {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!("headers and properties take {header} bytes, but have to fit into one frame of {frame_max}"),
-            )
-            .with_help("put large values into the body"));
-        }
+        wire::check(&envelope, frame_max)?;
         Ok(Self {
             exchange: short(&envelope.exchange, "name of an exchange")?,
             routing_key: short(&envelope.routing_key, "routing key")?,
-            properties,
+            properties: to_properties(&envelope)?,
             envelope,
         })
     }
@@ -147,7 +126,7 @@ impl Publishing {
             return Err(reply::closed());
         }
         let deadline = Instant::now() + self.limit;
-        let frame_max = self.link.live().map_or(FRAME_BYTES, |live| live.frame_max());
+        let frame_max = self.link.live().map_or(wire::FRAME_BYTES_MAX, |live| live.frame_max());
         let message = Message::new(envelope, frame_max)?;
         let kib = u32::try_from(message.envelope.body.len() / 1024).unwrap_or(u32::MAX);
         let room = async {

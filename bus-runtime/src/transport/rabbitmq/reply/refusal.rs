@@ -65,7 +65,7 @@ fn access_refused(text: &str, request: &Request, peer: &Peer) -> Error {
             .with_help("names that begin with `amq.` belong to the broker: choose another one");
     }
     if text.contains("default exchange") || text.contains("internal exchange") {
-        return Error::new(ErrorKind::QueueOption, format!("cannot {what}: {}", words(text)));
+        return Error::new(ErrorKind::InvalidName, format!("cannot {what}: {}", words(text)));
     }
     let grant = match text.contains("access to topic") {
         true => format!("rabbitmqctl set_topic_permissions -p {vhost} {user} <exchange> \".*\" \".*\""),
