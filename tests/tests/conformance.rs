@@ -47,7 +47,7 @@ conformance! {
     expiry: shorter_time_counts, expiry_at_the_head, expiry_at_once, unsettled_do_not_expire, idle_queue;
     limits: reject_publish, reject_publish_quorum, one_of_two_is_full, unsettled_do_not_count, max_length_bytes, priority,
         no_priority;
-    declaring: declare_twice, queue_mismatch, exchange_mismatch, refused_options, bind_missing, reserved_names, inspect, purge,
+    declaring: declare_twice, queue_mismatch, exchange_mismatch, refused_options, bind_missing, reserved_names, default_exchange_is_fixed, inspect, purge,
         get, delete, describe;
 }
 
