@@ -17,6 +17,7 @@ use super::snapshot::Totals;
 use super::timer::Due;
 use crate::envelope::Envelope;
 use crate::names::{ExchangeName, QueueName};
+use crate::seam;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -169,8 +170,9 @@ impl State {
         if queue.message_due().is_none() {
             return;
         }
-        let now = crate::seam::now();
-        while let Some(entry) = queue.ready.pop_expired(now) {
+        let now = seam::now();
+        while queue.message_due().is_some_and(|due| due <= now) {
+            let Some(entry) = queue.ready.pop() else { return };
             self.letters.push_back(Letter::new(id, entry, Reason::Expired));
         }
     }
