@@ -56,7 +56,7 @@ impl Shared {
 
     fn perform(self: &Arc<Self>, effects: Effects) {
         let Effects { wake, drop: rubbish, quiet, space, alarm } = effects;
-        wake.into_iter().for_each(std::task::Waker::wake);
+        wake.for_each(std::task::Waker::wake);
         if quiet {
             self.quiet.notify_waiters();
         }
@@ -66,7 +66,7 @@ impl Shared {
         if alarm {
             self.ring();
         }
-        rubbish.into_iter().for_each(drop);
+        rubbish.for_each(drop);
     }
 }
 
