@@ -178,15 +178,15 @@ error_kinds! {
     /// The broker answered something that Bus does not know.
     Broker => "BUS0117", 69;
     /// A body cannot be encoded or decoded.
-    Codec => "BUS0201", 65;
+    Codec => "BUS0201", 2;
     /// Nobody receives the message.
     Unroutable => "BUS0204", 69;
     /// A message is larger than the limit.
-    TooLarge => "BUS0206", 65;
+    TooLarge => "BUS0206", 2;
     /// The broker refused to take the message.
     Nacked => "BUS0207", 69;
     /// A name or key is not valid.
-    InvalidName => "BUS0208", 65;
+    InvalidName => "BUS0208", 2;
     /// `message.publish()` was called where there is no bus.
     NoBus => "BUS0209", 70;
     /// A `Publisher` was used after its handler had ended.

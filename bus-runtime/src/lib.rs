@@ -4,6 +4,7 @@ extern crate self as bus_runtime;
 
 // Vocabulary: pure words, no async, no clock.
 pub mod binding_key;
+mod broker_url;
 mod envelope;
 mod error;
 mod message;
@@ -11,7 +12,7 @@ pub mod names;
 mod outcome;
 mod policy;
 
-// Declared.
+// Declared: what the attributes leave in the binary.
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
@@ -21,21 +22,82 @@ mod registration;
 pub mod routing;
 pub mod topology;
 
-// Transports.
-mod delivery;
+// Transports: what carries messages.
 pub mod transport;
 
-// Handling.
+// Handling: from an arrival to a settlement.
+mod arrival;
+mod copies;
+mod delivery;
 mod extract;
+pub mod middleware;
 mod scope;
+mod settle;
 
 // Running.
+mod command;
+mod counters;
+mod due;
+mod hub;
 mod publish;
 mod seam;
 mod shutdown;
+mod worker;
 
+// Wiring.
+mod app;
+mod config;
+
+// Operations.
+#[cfg(feature = "cli")]
+pub mod cli;
+
+// For users' tests.
+#[cfg(feature = "testing")]
+pub mod testing;
+
+/// Runs every handler that is linked into the program: [`App::run`] of an [`app`] to which nothing is added.
+///
+/// ```no_run
+/// use bus_runtime::prelude::*;
+///
+/// #[react("wiki.#")]
+/// async fn on_wiki(key: RoutingKey, data: Json) {
+///     println!("{key}: {data}");
+/// }
+///
+/// fn main() -> ExitCode {
+///     bus_runtime::run()
+/// }
+/// ```
+#[cfg(feature = "cli")]
+#[must_use]
+pub fn run() -> std::process::ExitCode {
+    app().run()
+}
+
+/// Makes sure that crates are linked into the program although nothing else refers to them: the linker drops a crate that
+/// nothing names, and its handlers with it.
+///
+/// ```
+/// # extern crate std as wiki;
+/// # extern crate std as tracker;
+/// bus_runtime::link!(wiki, tracker);
+/// ```
+#[macro_export]
+macro_rules! link {
+    ($($name:ident),+ $(,)?) => {
+        $(extern crate $name as _;)+
+    };
+}
+
+pub use app::{App, Bus, Drained, app};
 pub use binding_key::{BindingKey, BindingKeyError};
+pub use broker_url::{AMQP_PORT, AmqpUrl, BrokerUrl, Host};
 pub use bus_macros::{Message, audit, message_handler, react};
+pub use command::Execute;
+pub use config::{Config, Patience};
+pub use counters::{HandlerStats, Stats};
 pub use delivery::{Delivery, Metadata};
 pub use envelope::{Envelope, HeaderValue, Headers, Properties, Text, header};
 pub use error::{BoxError, Error, ErrorKind, Place};

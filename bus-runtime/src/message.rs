@@ -54,7 +54,7 @@ pub trait Message: Serialize + DeserializeOwned + Send + Sync + 'static {
         Self: Sized,
         Self::Kind: Publishable,
     {
-        crate::publish::publish_here(self)
+        crate::publish::here().publish(self)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The names that travel on the wire: routing keys, exchange names and queue names, checked once when they are made.
+//! The names that travel on the wire: routing keys, exchange names and queue names, each checked once.
 
 use std::{borrow::Borrow, fmt, iter::FusedIterator, ops::Deref, sync::Arc};
 
@@ -17,8 +17,9 @@ const EXCERPT_CHARS_MAX: usize = 32;
 
 /// The concrete key on a message, such as `wiki.page.saved`.
 ///
-/// A routing key is a list of words with a dot between each two. Any UTF-8 text of at most 255 bytes is one, the empty
-/// text and control characters included. `*` and `#` have no meaning in it: wildcards belong to a [`BindingKey`].
+/// A routing key is a list of words with a dot between each two. Any UTF-8 text of at most 255 bytes is one,
+/// the empty text and control characters included. `*` and `#` have no meaning in it: wildcards belong to a
+/// [`BindingKey`].
 ///
 /// A clone shares the text.
 ///
@@ -55,8 +56,9 @@ impl RoutingKey {
 
 /// The name of an exchange.
 ///
-/// At most 255 bytes of UTF-8 without NUL, carriage return and line feed: RabbitMQ removes line ends from the name it is
-/// asked to declare, and the exchange would then have another name than the one that everybody publishes to.
+/// At most 255 bytes of UTF-8 without NUL, carriage return and line feed: RabbitMQ removes line ends from the
+/// name it is asked to declare, and the exchange would then have another name than the one that everybody
+/// publishes to. It takes a NUL, but no command line can pass such a name to its tools.
 ///
 /// A clone shares the text.
 ///
@@ -269,11 +271,12 @@ impl<'a> Iterator for Words<'a> {
 
 impl FusedIterator for Words<'_> {}
 
-/// Everything that a checked, shared text of at most 255 bytes can do, for a type that is a newtype over `Arc<str>`.
+/// Everything that a checked, shared text of at most 255 bytes can do, for a type that is a newtype over
+/// `Arc<str>`.
 ///
 /// ```text
-/// short_string!(QueueName::new, NameError, |name| NameKind::QueueName.check(name));    constructor, error, check
-/// short_string!(QueueName => str);                                                     lets it stand for a `&str`
+/// short_string!(QueueName::new, NameError, check);     constructor, error, and what refuses a text
+/// short_string!(QueueName => str);                     lets it stand for a `&str`
 /// ```
 macro_rules! short_string {
     ($Type:ident :: $new:ident, $Error:ident, $check:expr) => {
@@ -406,3 +409,93 @@ short_string!(RoutingKey::new, NameError, |name: &str| NameKind::RoutingKey.chec
 short_string!(ExchangeName::new, NameError, |name: &str| NameKind::ExchangeName.check(name));
 short_string!(QueueName::new, NameError, |name: &str| NameKind::QueueName.check(name));
 short_string!(RoutingKey, ExchangeName, QueueName => str);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn words(key: &str) -> Vec<&str> {
+        Words::of(key).collect()
+    }
+
+    #[test]
+    fn an_empty_key_has_no_words_and_dots_make_empty_ones() {
+        assert_eq!(words(""), [""; 0]);
+        assert_eq!(words("wiki"), ["wiki"]);
+        assert_eq!(words("wiki.page"), ["wiki", "page"]);
+        assert_eq!(words("."), ["", ""]);
+        assert_eq!(words("wiki."), ["wiki", ""]);
+        assert_eq!(words(".wiki"), ["", "wiki"]);
+        assert_eq!(words("a..b"), ["a", "", "b"]);
+        assert_eq!(words("größe.λ"), ["größe", "λ"]);
+    }
+
+    #[test]
+    fn the_limit_is_255_bytes_not_characters() {
+        assert!(RoutingKey::new("k".repeat(255)).is_ok());
+        assert!(RoutingKey::new("ß".repeat(127)).is_ok());
+        let error = RoutingKey::new("ß".repeat(128)).unwrap_err();
+        assert!(
+            matches!(error, NameError::TooLong { kind: NameKind::RoutingKey, length: 256, .. }),
+            "{error:?}"
+        );
+        assert!(ExchangeName::new("x".repeat(256)).is_err());
+        assert!(QueueName::try_from("x".repeat(256)).is_err());
+        assert!(QueueName::try_from(Arc::from("x".repeat(256))).is_err());
+        assert!("x".repeat(256).parse::<QueueName>().is_err());
+    }
+
+    #[test]
+    fn control_characters_are_legal_in_routing_keys_only() {
+        for character in ['\0', '\r', '\n'] {
+            let name = format!("ß{character}b");
+            assert!(RoutingKey::new(&name).is_ok());
+            let position = 2;
+            assert_eq!(
+                QueueName::new(&name).unwrap_err(),
+                NameError::ForbiddenCharacter {
+                    kind: NameKind::QueueName,
+                    character,
+                    position,
+                    name: name.clone()
+                }
+            );
+            assert_eq!(ExchangeName::new(&name).unwrap_err().kind(), NameKind::ExchangeName);
+        }
+    }
+
+    #[test]
+    fn errors_name_the_thing_what_was_found_and_the_limit() {
+        assert_eq!(
+            RoutingKey::new("k".repeat(300)).unwrap_err().to_string(),
+            "a routing key has at most 255 bytes, but this one has 300: \"kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk\".."
+        );
+        assert_eq!(
+            ExchangeName::new("a\nb").unwrap_err().to_string(),
+            "an exchange name cannot contain '\\n', but \"a\\nb\" has it at byte 1"
+        );
+    }
+
+    #[test]
+    fn a_shared_text_is_not_copied() {
+        let text: Arc<str> = Arc::from("wiki.page");
+        let key = RoutingKey::try_from(Arc::clone(&text)).unwrap();
+        assert!(Arc::ptr_eq(&text, &Arc::from(key.clone())));
+        assert_eq!(key.as_str().as_ptr(), text.as_ptr());
+    }
+
+    #[test]
+    fn a_name_stands_for_its_text() {
+        let name = QueueName::new("mail").unwrap();
+        assert_eq!(name, "mail");
+        assert_eq!(name, *"mail");
+        assert_eq!(name.to_string(), "mail");
+        assert_eq!(format!("{name:>6}"), "  mail");
+        assert_eq!(format!("{name:?}"), "\"mail\"");
+        assert_eq!(serde_json::to_string(&name).unwrap(), "\"mail\"");
+        assert_eq!(HashMap::from([(name, 1)]).get("mail"), Some(&1));
+        assert!(QueueName::new("a").unwrap() < QueueName::new("b").unwrap());
+    }
+}

@@ -1,6 +1,6 @@
 //! What a handler decided: its outcome, and the errors that become one.
 
-use std::any::{TypeId, type_name};
+use std::any::type_name;
 use std::fmt;
 use std::time::Duration;
 
@@ -155,7 +155,6 @@ impl From<Rejection> for Outcome {
 pub struct HandlerError {
     cause: Cause,
     type_name: &'static str,
-    type_id: Option<TypeId>,
     disposition: Option<Disposition>,
 }
 
@@ -180,12 +179,7 @@ pub enum Disposition {
 impl HandlerError {
     /// An error that the handler's `on_error` decides about.
     pub fn new<E: Into<BoxError> + 'static>(error: E) -> Self {
-        Self {
-            cause: Cause::Error(error.into()),
-            type_name: type_name::<E>(),
-            type_id: Some(TypeId::of::<E>()),
-            disposition: None,
-        }
+        Self { cause: Cause::Error(error.into()), type_name: type_name::<E>(), disposition: None }
     }
 
     /// An error that another attempt cannot mend: the message goes to the dead letters at once.
@@ -204,22 +198,17 @@ impl HandlerError {
     }
 
     pub(crate) fn panic(text: String) -> Self {
-        Self { cause: Cause::Panic(text), type_name: "panic", type_id: None, disposition: None }
+        Self { cause: Cause::Panic(text), type_name: "panic", disposition: None }
     }
 
     pub(crate) fn timeout(after: Duration) -> Self {
-        Self { cause: Cause::Timeout(after), type_name: "timeout", type_id: None, disposition: None }
+        Self { cause: Cause::Timeout(after), type_name: "timeout", disposition: None }
     }
 
     /// The Rust type of the error; `panic` and `timeout` for those.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
         self.type_name
-    }
-
-    /// The identity of the error's type.
-    pub(crate) fn type_id(&self) -> Option<TypeId> {
-        self.type_id
     }
 
     /// What the error itself says about the message.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 /// Attempts of a handler after the first one; enough to get over a restart of what the handler depends on.
-pub const RETRIES_DEFAULT: u32 = 5;
+pub(crate) const RETRIES_DEFAULT: u32 = 5;
 /// The most retries that can be asked for; the delivery limit of our queues is 100 and must not be met first.
-pub const RETRIES_MAX: u32 = 90;
+pub(crate) const RETRIES_MAX: u32 = 90;
 /// The longest delay of one retry; the ladder of delay queues goes to 2^28 s, about 8.5 years.
-pub const DELAY_MAX: Duration = Duration::from_secs((1 << 28) - 1);
+pub(crate) const DELAY_MAX: Duration = Duration::from_secs((1 << 28) - 1);
 /// Into how many steps the jitter of a retry is drawn; each is a delay queue on the broker, shared by all handlers.
 pub const JITTER_BUCKETS: u32 = 4;
 

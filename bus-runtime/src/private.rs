@@ -2,27 +2,29 @@
 
 use std::any::TypeId;
 use std::future::Future;
+use std::marker::PhantomData;
 
 pub use std::option::Option::{self, None, Some};
-pub use std::primitive::str;
+pub use std::primitive::{bool, str, u8, u32, u64};
 pub use std::result::Result::{self, Err, Ok};
 pub use std::time::Duration;
 
 pub use inventory::submit;
 
 pub use crate::__handler_id as handler_id;
+pub use crate::__not_another_message as not_another_message;
 pub use crate::delivery::Delivery;
 pub use crate::extract::{Arguments, FromDelivery};
 pub use crate::message::{Command, Event, Message, Task};
 pub use crate::outcome::{HandlerError, IntoOutcome, IntoOutcomeOf, Outcome, Rejection};
 pub use crate::policy::{AckMode, OnError};
 pub use crate::registration::{
-    HandlerId, HandlerOptions, HandlerRegistration, NO_OPTIONS, RetryOptions, Timeout,
+    HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, NO_OPTIONS, RetryOptions, Timeout,
 };
 pub use crate::topology::{Overflow, QueueType};
 pub use crate::transport::BoxFuture;
 
-use crate::extract::CapturedWord;
+use crate::extract::{CapturedWord, MessageOf};
 
 /// `RetryOptions::default()` as a constant.
 pub const NO_RETRY_OPTIONS: RetryOptions = RetryOptions {
@@ -44,7 +46,72 @@ macro_rules! __handler_id {
             name: $crate::__private::stringify!($function),
         }
     };
+    // A raw identifier, without its `r#`.
+    ($name:literal) => {
+        $crate::__private::HandlerId { module: ::core::module_path!(), name: $name }
+    };
 }
+
+/// Refuses an argument that is the body of another message than the one that the handler is registered for.
+///
+/// An argument may be any type, and only the compiler knows whether it is a message: of two methods with one name it takes
+/// the one that needs no reference more, and that is [`BodyArgument`]'s where the type is a message.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __not_another_message {
+    ($argument:ty, $message:ty) => {{
+        use $crate::__private::{AnyArgument as _, BodyArgument as _};
+        (&$crate::__private::Argument::<$argument>::NEW).belongs_to::<$message>()
+    }};
+}
+
+/// The type of an argument, as a value.
+#[derive(Debug)]
+pub struct Argument<T>(PhantomData<T>);
+
+impl<T> Argument<T> {
+    /// The only one.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+/// An argument that may be anything.
+pub trait AnyArgument {
+    /// Goes with every message.
+    fn belongs_to<M>(&self) {}
+}
+
+impl<T> AnyArgument for &Argument<T> {}
+
+/// An argument that is the body of a message.
+pub trait BodyArgument {
+    /// Of which.
+    type Body;
+
+    /// Goes with its own message only.
+    fn belongs_to<M>(&self)
+    where
+        Self::Body: IsMessage<M>,
+    {
+    }
+}
+
+impl<T: Message> BodyArgument for Argument<T> {
+    type Body = T;
+}
+
+impl<T: Message> BodyArgument for Argument<MessageOf<T>> {
+    type Body = T;
+}
+
+/// Every type is itself and no other.
+#[diagnostic::on_unimplemented(
+    message = "this handler is registered for `{M}` but takes `{Self}`",
+    label = "another message than the attribute's",
+    note = "make them the same type"
+)]
+pub trait IsMessage<M> {}
+
+impl<M> IsMessage<M> for M {}
 
 pub use std::{column, file, line, stringify};
 
@@ -87,7 +154,8 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    crate::seam::blocking(delivery.scope(), handler).await
+    let _ = delivery;
+    crate::seam::blocking(handler).await
 }
 
 /// The identity of a function item.

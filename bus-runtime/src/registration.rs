@@ -156,6 +156,30 @@ impl HandlerRegistration {
         self
     }
 
+    /// Which function it is.
+    #[must_use]
+    pub const fn id(&self) -> HandlerId {
+        self.id
+    }
+
+    /// What the function listens to.
+    #[must_use]
+    pub const fn subject(&self) -> Subject {
+        self.subject
+    }
+
+    /// What the attribute's options say.
+    #[must_use]
+    pub const fn options(&self) -> &HandlerOptions {
+        &self.options
+    }
+
+    /// Where the attribute stands.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        self.place
+    }
+
     /// Every registration that is linked into this program, in no particular order.
     pub fn linked() -> impl Iterator<Item = &'static HandlerRegistration> {
         inventory::iter::<HandlerRegistration>.into_iter()

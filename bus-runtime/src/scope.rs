@@ -1,30 +1,133 @@
 //! What surrounds one call of a handler: the app, the handler's entry, and what it has published so far.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::extract::StateMap;
+use crate::delivery::Metadata;
+use crate::envelope::{Envelope, Text, header};
+use crate::error::{Error, ErrorKind};
+use crate::extract::Context;
+use crate::hub::Hub;
+use crate::publish::Draft;
 use crate::shutdown::Shutdown;
+use crate::topology::HandlerEntry;
+
+/// How many messages one call of a handler may hold back until it succeeds; they live in memory.
+const STAGED_MAX: usize = 10_000;
+
+tokio::task_local! {
+    /// The call that the current task is part of, for `message.publish()`.
+    pub(crate) static CURRENT: Arc<Scope>;
+}
 
 /// What surrounds one call of a handler.
 pub(crate) struct Scope {
-    state: StateMap,
-    shutdown: Shutdown,
+    pub(crate) hub: Arc<Hub>,
+    entry: Arc<HandlerEntry>,
+    metadata: Metadata,
+    stage: Mutex<Stage>,
+}
+
+/// What a handler has published; it is sent when the handler has succeeded.
+enum Stage {
+    Open(Vec<Draft>),
+    Closed,
 }
 
 impl Scope {
+    pub(crate) fn new(hub: Arc<Hub>, entry: Arc<HandlerEntry>, metadata: Metadata) -> Self {
+        Self { hub, entry, metadata, stage: Mutex::new(Stage::Open(Vec::new())) }
+    }
+
     pub(crate) fn state<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        self.state.get()
+        self.hub.state.get()
     }
 
     pub(crate) fn shutdown(&self) -> Shutdown {
-        self.shutdown.clone()
+        self.hub.shutdown()
     }
 
     pub(crate) fn handler_name(&self) -> &str {
-        ""
+        &self.entry.name
     }
 
-    pub(crate) fn capture<'k>(&self, _name: &str, _key: &'k str) -> Option<&'k str> {
-        None
+    /// The word of a routing key that `{name}` of the handler's binding keys stands for.
+    pub(crate) fn capture<'k>(&self, name: &str, routing_key: &'k str) -> Option<&'k str> {
+        self.entry.capture(name, routing_key)
+    }
+
+    /// Holds a message back until the handler has succeeded.
+    pub(crate) fn stage(&self, mut draft: Draft) -> Result<(), Error> {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        let Stage::Open(drafts) = &mut *stage else { return Err(self.finished()) };
+        if drafts.len() >= STAGED_MAX {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                format!("{} has published {STAGED_MAX} messages in one call", self.entry.name),
+            )
+            .with_help(
+                "`publish_now` sends at once instead of holding messages until the handler succeeds",
+            ));
+        }
+        if !draft.has_own_id {
+            draft.envelope.properties.message_id = Some(self.derived_id(drafts.len()));
+        }
+        drafts.push(draft);
+        Ok(())
+    }
+
+    /// Ends the call and gives out what it published.
+    pub(crate) fn close(&self) -> Vec<Draft> {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *stage, Stage::Closed) {
+            Stage::Open(drafts) => drafts,
+            Stage::Closed => Vec::new(),
+        }
+    }
+
+    /// A closed scope refuses what a task that outlived its handler still publishes.
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
+        let stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        match *stage {
+            Stage::Open(_) => Ok(()),
+            Stage::Closed => Err(self.finished()),
+        }
+    }
+
+    fn finished(&self) -> Error {
+        Error::new(
+            ErrorKind::HandlerFinished,
+            format!("{} has ended; what it publishes now would belong to no message", self.entry.name),
+        )
+        .with_help("publish before the handler returns, or give the task a `Bus` of its own")
+    }
+
+    /// An id that is the same when the message is handled again: of the handled message, the handler and the position.
+    fn derived_id(&self, position: usize) -> Text {
+        let Some(parent) = self.metadata.message_id() else { return Text::Owned(crate::seam::message_id()) };
+        let name = format!("{parent}/{}/{position}", self.entry.name);
+        Text::Owned(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).to_string())
+    }
+
+    /// Hands on what ties messages together: context, trace and correlation. What the draft says itself wins.
+    pub(crate) fn inherit(&self, envelope: &mut Envelope) {
+        let parent = self.metadata.headers();
+        let context = Context::of(&self.metadata.envelope);
+        let parts = [
+            (header::PROJECT_ID, context.project_id()),
+            (header::MOUNT_POINT, context.mount_point()),
+            (header::USER_ID, context.user_id()),
+            (header::SESSION_ID, context.session_id()),
+            (header::TRACEPARENT, parent.text(header::TRACEPARENT)),
+            (header::TRACESTATE, parent.text(header::TRACESTATE)),
+        ];
+        for (name, value) in parts {
+            if let (Some(value), None) = (value, envelope.headers.get(name)) {
+                envelope.headers.set(name, value.to_owned());
+            }
+        }
+        if envelope.properties.correlation_id.is_none() {
+            let conversation = self.metadata.correlation_id().or(self.metadata.message_id());
+            envelope.properties.correlation_id = conversation.map(|id| Text::Owned(id.to_owned()));
+        }
     }
 }

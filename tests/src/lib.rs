@@ -1,1 +1,7 @@
 //! What several tests share.
+
+pub mod arena;
+pub mod code;
+#[cfg(unix)]
+pub mod node;
+pub mod quoted;

@@ -1,3 +1,5 @@
-//! The forge example's binary.
+//! The binary of the forge: see [`bus_examples::cli`].
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    bus_examples::cli::main()
+}

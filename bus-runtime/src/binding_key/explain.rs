@@ -19,7 +19,7 @@ use crate::names::Words;
 #[non_exhaustive]
 pub enum Mismatch {
     /// A word that stands before any `#` is another one.
-    #[error("word {position} must be {}, but the routing key has {}{}", quoted(.wanted), quoted(.found), case_hint(.wanted, .found))]
+    #[error("word {position} must be {}", instead(.wanted, .found))]
     Word {
         /// Which word, counted from the first.
         position: usize,
@@ -29,7 +29,7 @@ pub enum Mismatch {
         found: String,
     },
     /// A word that stands after the last `#` is another one.
-    #[error("{} must be {}, but the routing key has {}{}", from_end(*.position), quoted(.wanted), quoted(.found), case_hint(.wanted, .found))]
+    #[error("{} must be {}", from_end(*.position), instead(.wanted, .found))]
     WordFromEnd {
         /// Which word, counted backwards from the last.
         position: usize,
@@ -55,7 +55,7 @@ pub enum Mismatch {
         found: usize,
     },
     /// Words that stand between two `#` do not occur where they could.
-    #[error("{} must stand {}, but the routing key does not have it there", quoted(.run), self::after(*.after))]
+    #[error("{} must stand {}, but the routing key does not have it there", quoted(.run), place(*.after))]
     Run {
         /// The words of the binding key between the two `#`.
         run: String,
@@ -129,8 +129,9 @@ fn quoted(word: &str) -> String {
     if word.is_empty() { "an empty word".into() } else { format!("`{word}`") }
 }
 
-fn case_hint(wanted: &str, found: &str) -> &'static str {
-    if wanted.eq_ignore_ascii_case(found) { " (upper and lower case differ)" } else { "" }
+fn instead(wanted: &str, found: &str) -> String {
+    let hint = if wanted.eq_ignore_ascii_case(found) { " (upper and lower case differ)" } else { "" };
+    format!("{}, but the routing key has {}{hint}", quoted(wanted), quoted(found))
 }
 
 fn from_end(position: usize) -> String {
@@ -141,6 +142,68 @@ fn from_end(position: usize) -> String {
     }
 }
 
-fn after(words: usize) -> String {
+fn place(words: usize) -> String {
     if words == 0 { "somewhere".into() } else { format!("after word {words}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pattern: &str, routing_key: &str, expected: &str) {
+        let mismatch = BindingKey::parse(pattern).unwrap().explain(routing_key).unwrap_err();
+        assert_eq!(mismatch.to_string(), expected, "`{pattern}` and `{routing_key}`: {mismatch:?}");
+    }
+
+    #[test]
+    fn another_word() {
+        check("wiki.edited", "wiki.saved", "word 2 must be `edited`, but the routing key has `saved`");
+        check("wiki.*.a.#", "wiki.page.b", "word 3 must be `a`, but the routing key has `b`");
+        check("a.b", "a.", "word 2 must be `b`, but the routing key has an empty word");
+        check("a.", "a.b", "word 2 must be an empty word, but the routing key has `b`");
+        check(
+            "wiki.Page",
+            "wiki.page",
+            "word 2 must be `Page`, but the routing key has `page` (upper and lower case differ)",
+        );
+    }
+
+    #[test]
+    fn another_word_counted_from_the_end() {
+        check("#.saved", "a.b.page", "the last word must be `saved`, but the routing key has `page`");
+        check("#.x.saved", "a.b.saved", "the last word but one must be `x`, but the routing key has `b`");
+        check("#.x.*.saved", "a.b.c.saved", "word 3 from the end must be `x`, but the routing key has `b`");
+    }
+
+    #[test]
+    fn another_number_of_words() {
+        check("user", "user.created", "the binding key needs exactly 1 word, but the routing key has 2");
+        check("wiki.*", "wiki.a.b", "the binding key needs exactly 2 words, but the routing key has 3");
+        check("wiki.*", "wiki", "the binding key needs exactly 2 words, but the routing key has 1");
+        check("*", "", "the binding key needs exactly 1 word, but the routing key has 0");
+        check("", "a", "the binding key needs exactly 0 words, but the routing key has 1");
+        check("*.#.*", "a", "the binding key needs at least 2 words, but the routing key has 1");
+    }
+
+    #[test]
+    fn words_between_two_hashes() {
+        check("#.a.#", "b.c", "`a` must stand somewhere, but the routing key does not have it there");
+        check(
+            "a.#.x.*.#",
+            "a.b.c",
+            "`x.*` must stand after word 1, but the routing key does not have it there",
+        );
+        check(
+            "#.a.#.a.#",
+            "b.a.b",
+            "`a` must stand after word 2, but the routing key does not have it there",
+        );
+        // The `b` is there, but the binding key needs it for its end.
+        check(
+            "a.#.b.#.b",
+            "a.c.b",
+            "`b` must stand after word 1, but the routing key does not have it there",
+        );
+    }
 }

@@ -9,18 +9,19 @@ use crate::{
 
 /// A set of (binding key, value) pairs that answers which values a routing key reaches.
 ///
-/// The keys are kept as a tree with one level per word, so binding keys that begin alike share their beginning and the
-/// many that cannot match are never looked at.
+/// The keys are kept as a tree with one level per word, so binding keys that begin alike share their
+/// beginning and the many that cannot match are never looked at.
 ///
 /// # Complexity
 ///
 /// For a routing key of *w* words:
 ///
-/// - Without `#` in the binding keys a lookup follows at most two branches per word, the word itself and `*`, and only
-///   branches that exist. How many *other* bindings there are does not matter.
-/// - With `#`, every node of the tree is visited at most once for each of the *w* + 1 places in the routing key, whatever
-///   the binding keys: the worst case is (nodes) x (*w* + 1), never exponential.
-/// - A lookup allocates only if it comes to the second `#` of a binding key: then it remembers where it has been.
+/// - Without `#`, a lookup follows the word itself and `*` where there are such branches, and visits no node
+///   twice. How many binding keys there are that begin otherwise does not matter.
+/// - With `#`, every node of the tree is visited at most once for each of the *w* + 1 places in the routing
+///   key, whatever the binding keys: the worst case is (nodes) x (*w* + 1), never exponential.
+/// - A lookup allocates only if it comes to the second `#` of a binding key: then it remembers where it has
+///   been.
 /// - `insert` and `remove` take one step per word, and look through the values of that same binding key.
 ///
 /// ```
@@ -76,8 +77,8 @@ impl<T> KeyTrie<T> {
 
     /// Calls `visit` with the value of every pair whose binding key matches, in no particular order.
     ///
-    /// Each pair is visited at most once, even if `#` can match in several ways. A value that was inserted under two
-    /// binding keys which both match is visited twice.
+    /// Each pair is visited at most once, even if `#` can match in several ways. A value that was inserted
+    /// under two binding keys which both match is visited twice.
     ///
     /// ```
     /// use bus_runtime::{routing::KeyTrie, BindingKey};
@@ -216,14 +217,16 @@ enum Above {
 ///
 /// # Why nothing is visited twice
 ///
-/// A `#` tries its continuation at the place where it was entered and at every later place of the routing key, in this
-/// order. Below a first `#`, a second one is therefore reached again and again, each time further to the right. But it
-/// has tried all places to the right the first time. So a `#` below a `#` needs to be entered only once, and every other
-/// entry can be skipped; by the same argument this holds for a third below the second, and so on. Between two `#` the
-/// way down takes one word per level, so a node is met once per place where the `#` above it starts.
+/// A `#` tries its continuation at the place where it was entered and at every later place of the routing
+/// key, in this order. Below a first `#`, a second one is therefore reached again and again, each time
+/// further to the right. But it has tried all places to the right the first time. So a `#` below a `#` needs
+/// to be entered only once, and every other entry can be skipped; by the same argument this holds for a third
+/// below the second, and so on. Between two `#` the way down takes one word per level, so a node is met once
+/// per place where the `#` above it starts.
 struct Walk<'v, T, F> {
     visit: &'v mut F,
-    /// Where the second and later `#` led to, as far as they were entered. Most walks meet none and do not allocate.
+    /// Where the second and later `#` led to, as far as they were entered. Most walks meet none and do not
+    /// allocate.
     entered: HashSet<*const Node<T>>,
     #[cfg(test)]
     steps: usize,
@@ -277,5 +280,206 @@ impl<'v, T, F: FnMut(&T)> Walk<'v, T, F> {
         while rest.next().is_some() {
             self.children(node, rest.clone(), Above::Hash);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::binding_key::tests::{any_text, reference, texts_of};
+
+    fn key(text: &str) -> BindingKey {
+        BindingKey::parse(text).unwrap()
+    }
+
+    /// A trie of these binding keys, each with its index as the value.
+    fn trie_of(patterns: &[impl AsRef<str>]) -> KeyTrie<usize> {
+        let mut trie = KeyTrie::default();
+        for (index, pattern) in patterns.iter().enumerate() {
+            assert!(trie.insert(&key(pattern.as_ref()), index));
+        }
+        trie
+    }
+
+    fn reached<T: Clone + Ord>(trie: &KeyTrie<T>, routing_key: &str) -> Vec<T> {
+        let mut values = Vec::new();
+        trie.for_each_match(routing_key, &mut |value: &T| values.push(value.clone()));
+        values.sort();
+        values
+    }
+
+    /// How many places of the tree a lookup looks at.
+    fn steps<T>(trie: &KeyTrie<T>, routing_key: &str) -> usize {
+        let visit = &mut |_: &T| {};
+        let mut walk = Walk::new(visit);
+        walk.node(&trie.root, Words::of(routing_key), Above::NoHash);
+        walk.steps
+    }
+
+    fn nodes<T>(node: &Node<T>) -> usize {
+        let wildcards = [&node.one, &node.hash];
+        let below = wildcards.into_iter().flatten().map(|child| nodes(child));
+        1 + node.literals.values().map(nodes).sum::<usize>() + below.sum::<usize>()
+    }
+
+    fn expected(patterns: &[impl AsRef<str>], routing_key: &str) -> Vec<usize> {
+        let words: Vec<_> = Words::of(routing_key).collect();
+        let matches = |pattern: &str| reference(&Words::of(pattern).collect::<Vec<_>>(), &words);
+        (0..patterns.len()).filter(|index| matches(patterns[*index].as_ref())).collect()
+    }
+
+    #[test]
+    fn agrees_with_the_reference_on_all_short_texts() {
+        let patterns = texts_of(&["a", "b", "*", "#"]);
+        let trie = trie_of(&patterns);
+        for routing_key in texts_of(&["a", "b", ""]) {
+            assert_eq!(reached(&trie, &routing_key), expected(&patterns, &routing_key), "{routing_key:?}");
+        }
+    }
+
+    /// Alone in the tree, a binding key cannot be found by way of another one.
+    #[test]
+    fn agrees_with_the_binding_key_alone() {
+        let routing_keys = texts_of(&["a", "b", ""]);
+        for pattern in texts_of(&["a", "b", "*", "#"]) {
+            let (trie, binding_key) = (trie_of(&[&pattern]), key(&pattern));
+            for routing_key in &routing_keys {
+                let found = reached(&trie, routing_key).len();
+                assert_eq!(
+                    found,
+                    usize::from(binding_key.matches(routing_key)),
+                    "{pattern:?} and {routing_key:?}"
+                );
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_reference_on_random_texts(
+            patterns in prop::collection::btree_set(any_text(), 0..12),
+            routing_key in any_text(),
+        ) {
+            let patterns: Vec<_> = patterns.into_iter().collect();
+            prop_assert_eq!(reached(&trie_of(&patterns), &routing_key), expected(&patterns, &routing_key));
+        }
+
+        #[test]
+        fn removing_undoes_inserting(
+            kept in prop::collection::vec(any_text(), 0..8),
+            removed in prop::collection::vec(any_text(), 0..8),
+            routing_key in any_text(),
+        ) {
+            let plain = trie_of_kind(&kept, "kept");
+            let mut trie = plain.clone();
+            for pattern in &removed {
+                trie.insert(&key(pattern), "removed");
+            }
+            for pattern in &removed {
+                trie.remove(&key(pattern), &"removed");
+            }
+            prop_assert_eq!(trie.len(), plain.len());
+            prop_assert_eq!(nodes(&trie.root), nodes(&plain.root));
+            prop_assert_eq!(reached(&trie, &routing_key), reached(&plain, &routing_key));
+        }
+    }
+
+    fn trie_of_kind(patterns: &[String], value: &'static str) -> KeyTrie<&'static str> {
+        let mut trie = KeyTrie::default();
+        for pattern in patterns {
+            trie.insert(&key(pattern), value);
+        }
+        trie
+    }
+
+    #[test]
+    fn insert_and_remove_return_to_empty() {
+        let patterns = texts_of(&["a", "b", "*", "#", ""]);
+        let mut trie = trie_of(&patterns);
+        assert_eq!(trie.len(), patterns.len());
+        for (index, pattern) in patterns.iter().enumerate() {
+            assert!(!trie.remove(&key(pattern), &usize::MAX));
+            assert!(trie.remove(&key(pattern), &index));
+            assert!(!trie.remove(&key(pattern), &index));
+        }
+        assert!(trie.is_empty());
+        assert!(trie.root.is_empty());
+    }
+
+    #[test]
+    fn removing_what_is_not_there_leaves_the_rest() {
+        let mut trie = trie_of(&["a.b.c", "a"]);
+        for absent in ["a.b", "a.b.c.d", "a.*", "a.b.#", "x", ""] {
+            assert!(!trie.remove(&key(absent), &0), "{absent}");
+        }
+        assert!(trie.remove(&key("a"), &1));
+        assert_eq!(reached(&trie, "a.b.c"), [0]);
+    }
+
+    #[test]
+    fn t2_a_pair_is_visited_once_but_a_value_under_two_binding_keys_twice() {
+        let mut trie = KeyTrie::default();
+        for pattern in ["#.a.#", "#.#.a.#.#", "#.a.#"] {
+            trie.insert(&key(pattern), "queue");
+        }
+        assert_eq!(trie.len(), 2);
+        assert_eq!(reached(&trie, "a.a.a"), ["queue"; 2]);
+    }
+
+    /// The number of places looked at is the promise; the time follows from it.
+    #[test]
+    fn many_hashes_do_not_explode() {
+        let routing_key = vec!["a"; 120].join(".");
+        for pattern in
+            ["#.a.#.a.#.a.#.a.#.b".into(), format!("{}b", "#.a.".repeat(62)), vec!["#"; 128].join(".")]
+        {
+            let trie = trie_of(&[pattern]);
+            assert!(steps(&trie, &routing_key) <= nodes(&trie.root) * 121);
+        }
+    }
+
+    #[test]
+    fn ten_thousand_hostile_bindings_do_not_explode() {
+        let routing_key = vec!["a"; 120].join(".");
+        let mut same = KeyTrie::default();
+        let mut alike = KeyTrie::default();
+        for number in 0..10_000 {
+            same.insert(&key("#.a.#.a.#.a.#.a.#.b"), number);
+            // The bits of the number choose among wildcards and words: 16 384 ways to be hostile.
+            let words = (0..14).map(|bit| if number >> bit & 1 == 1 { "#.a" } else { "#.*" });
+            alike.insert(&key(&format!("{}.#.b", words.collect::<Vec<_>>().join("."))), number);
+        }
+        for trie in [same, alike] {
+            assert_eq!(trie.len(), 10_000);
+            assert!(steps(&trie, &routing_key) <= nodes(&trie.root) * 121);
+            assert_eq!(reached(&trie, &routing_key), [0; 0]);
+        }
+    }
+
+    #[test]
+    fn other_bindings_do_not_slow_a_lookup_down() {
+        let trie_with = |bindings: usize| {
+            let shapes =
+                |number| [format!("app.e{number}.saved"), format!("app.e{number}.*"), format!("e{number}.#")];
+            trie_of(&(0..bindings.div_ceil(3)).flat_map(shapes).collect::<Vec<_>>())
+        };
+        let (few, many) = (trie_with(10), trie_with(100_000));
+        for routing_key in ["app.e3.saved", "app.e3.gone", "e2.page.saved", "app.unknown.saved", ""] {
+            assert_eq!(steps(&few, routing_key), steps(&many, routing_key), "{routing_key}");
+        }
+    }
+
+    #[test]
+    fn the_longest_binding_keys_are_no_problem() {
+        for word in ["", "#", "*"] {
+            let pattern = vec![word; 128].join(".");
+            let mut trie = trie_of(&[&pattern]);
+            assert_eq!(reached(&trie, &vec![""; 128].join(".")), [0], "{word:?}");
+            assert!(trie.remove(&key(&pattern), &0));
+        }
+        let dots = ".".repeat(255);
+        assert_eq!(reached(&trie_of(&[&dots]), &dots), [0]);
     }
 }

@@ -1,11 +1,19 @@
 //! Exchanges, queues and bindings as plain data, the same for every transport.
 
+pub mod delay;
+mod handler;
+pub mod naming;
+pub mod plan;
+
 use std::fmt;
 use std::time::Duration;
 
 use crate::binding_key::BindingKey;
 use crate::envelope::{HeaderValue, Headers};
 use crate::names::{ExchangeName, QueueName};
+
+pub use handler::{CapturingKey, HandlerEntry, HandlerKind};
+pub use plan::{Plan, PlanSettings, QueueEntry, plan};
 
 /// Exchanges, queues and bindings that belong together.
 #[derive(Clone, Debug, Default, PartialEq)]

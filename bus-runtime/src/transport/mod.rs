@@ -1,7 +1,5 @@
 //! What carries messages: the contract that every transport keeps, and nothing about any of them.
 
-pub mod embedded;
-
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -13,6 +11,13 @@ use crate::envelope::Envelope;
 use crate::error::Error;
 use crate::names::{ExchangeName, QueueName};
 use crate::topology::{Binding, Topology};
+
+pub mod embedded;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
+
+#[cfg(feature = "rabbitmq")]
+pub use rabbitmq::{PUBLISH_TIMEOUT, RabbitMq, RabbitMqOptions};
 
 /// A future in a box, as the object-safe contract needs it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,82 @@
+//! What is wrong with an option, or with two of them together.
+
+texts! {
+    unknown(option, place, help, names) => "unknown option `{option}` in {place}\n\n\
+        help: {help}\n\
+        note: options are {names}";
+    unknown_unlike(option, place, names) => "unknown option `{option}` in {place}\n\n\
+        note: options are {names}";
+    twice(option, place) => "`{option}` is set twice in {place}";
+    said_twice(option, earlier, place) => "`{option}` and `{earlier}` set the same thing in {place}\n\n\
+        help: keep one of the two";
+    stacked_twice(option, place) => "`{option}` is set by two {place} of this handler, which share one queue\n\n\
+        help: set it on one of the two";
+    unavailable(option) => "`{option}` is not available yet";
+    no_comma() => "expected a comma before this";
+    not_an_argument() => "expected an option: `name = value`";
+    no_value(option, example) => "`{option}` needs a value\n\n\
+        help: {example}";
+    colon(option) => "options are written with `=`\n\n\
+        help: {option} = ..";
+    list(option, example) => "`{option}` takes one value, not a list\n\n\
+        help: {example}";
+    no_list(option, example) => "`{option}` takes a list of settings\n\n\
+        help: {example}";
+    empty_list(option, example) => "`{option}(..)` is empty\n\n\
+        help: {example}";
+    crate_path() => "`crate` takes the path under which `bus_runtime` is found\n\n\
+        help: crate = ::my_facade::bus_runtime";
+
+    not_literal(option, wants) => "`{option}` takes {wants}, written out here\n\n\
+        note: the attribute sees the text of the program, not the values of constants";
+    wants(option, wants) => "`{option}` takes {wants}";
+    wants_help(option, wants, help) => "`{option}` takes {wants}\n\n\
+        help: {help}";
+    out_of_range(option, found, wants) => "`{option} = {found}` is out of range\n\n\
+        help: `{option}` takes {wants}";
+    not_one_of(option, found, words) => "`{option} = \"{found}\"` is not known\n\n\
+        help: `{option}` is one of {words}";
+    not_one_of_like(option, found, near, words) => "`{option} = \"{found}\"` is not known\n\n\
+        help: did you mean \"{near}\"?\n\
+        note: `{option}` is one of {words}";
+    not_duration(found, option) => "`{found}` is not a duration\n\n\
+        help: use a number and a unit (ms, s, m, h): \"500ms\", \"30s\", \"5m\"   or plain seconds: {option} = 30";
+    duration_unquoted(found, option) => "`{found}` is not a number of seconds\n\n\
+        help: put it in quotes: {option} = \"{found}\"";
+    fractional(option, millis) => "`{option}` takes whole seconds or a duration string\n\n\
+        help: {option} = \"{millis}ms\"";
+    negative(option) => "`{option}` can't be negative";
+    zero_timeout() => "timeout = 0 would cancel every message before the handler starts\n\n\
+        help: write timeout = \"none\" for no limit, or give seconds: timeout = 30";
+    zero_duration(option) => "`{option}` can't be zero";
+    too_long(option, limit) => "`{option}` is longer than {limit}, the longest time that a queue of RabbitMQ can count";
+    empty_text(option) => "`{option}` can't be empty";
+    long_text(option, length) => "`{option}` is {length} bytes; at most 200 leave room for what Bus appends to it";
+    control_text(option, character) => "`{option}` holds the control character {character}";
+    reserved_queue(name) => "queue names that begin with `amq.` belong to the broker: `{name}`";
+    path(option, signature) => "`{option}` takes the path of a function\n\n\
+        help: {option} = my_function   where   fn my_function{signature}";
+
+    on_receive(ack, other) => "`{ack}` and `{other}` contradict each other: a message that is acknowledged on receipt is gone before the handler can fail\n\n\
+        help: drop `{ack}` (the default acknowledges after success)";
+    retry_without_retries() => "an error means `retry` here, and `retry` says that there are no retries\n\n\
+        help: write on_error = \"dead_letter\", or allow retries";
+    retries_of_nothing() => "there are no retries (`max = 0`), so their delays mean nothing\n\n\
+        help: write retry = \"none\", or give `max` a number";
+    needs_classic(option) => "a quorum queue can't have `{option}`\n\n\
+        help: leave out queue_type = \"quorum\": the queue is then a classic one";
+    fanout_queue() => "with fanout = \"each\" every worker has a queue of its own, so it can't be a named one\n\n\
+        help: leave out `queue`";
+    fanout_single() => "with fanout = \"each\" every worker has a queue of its own, so no worker is the single active one";
+    fanout_shared() => "with fanout = \"each\" every worker has an exclusive queue\n\n\
+        help: leave out `exclusive`";
+    exclusive_single() => "an exclusive queue has one worker anyway, so none is chosen as the single active one\n\n\
+        help: leave out one of `exclusive` and `single_active`";
+    prefetch_below(prefetch, concurrency) => "prefetch = {prefetch} leaves {concurrency} concurrent calls idle: each needs a message of its own\n\n\
+        help: prefetch at least {concurrency}, or leave it out for twice the concurrency";
+    max_delay_below(max_delay, initial) => "`max_delay` ({max_delay}) is shorter than `initial` ({initial})";
+    give_up_below(give_up_after, initial) => "`give_up_after` ({give_up_after}) is shorter than `initial` ({initial}), so there would be no retry\n\n\
+        help: write retry = \"none\", or give up later";
+    overflow_without_length() => "`overflow` says what a full queue does, but without `max_length` the queue is never full\n\n\
+        help: max_length = 10_000";
+}

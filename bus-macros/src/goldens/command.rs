@@ -1,0 +1,19 @@
+//! The expansion `command` of `goldens.rs`.
+
+const _: () = {
+    use ::bus_runtime::__private as __bus;
+    impl __bus::Message for CreateUser {
+        type Kind = __bus::Command<Result<u64, String>>;
+        const TOPIC: &'static __bus::str = "user.create";
+    }
+    impl __bus::FromDelivery for CreateUser {
+        fn from_delivery(
+            delivery: &__bus::Delivery,
+        ) -> __bus::Result<Self, __bus::Rejection> {
+            __bus::decode::<Self>(delivery)
+        }
+        fn describe(arguments: &mut __bus::Arguments) {
+            arguments.payload::<Self>();
+        }
+    }
+};

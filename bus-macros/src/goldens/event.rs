@@ -1,0 +1,19 @@
+//! The expansion `event` of `goldens.rs`.
+
+const _: () = {
+    use ::bus_runtime::__private as __bus;
+    impl __bus::Message for UserCreated {
+        type Kind = __bus::Event;
+        const TOPIC: &'static __bus::str = "user.created";
+    }
+    impl __bus::FromDelivery for UserCreated {
+        fn from_delivery(
+            delivery: &__bus::Delivery,
+        ) -> __bus::Result<Self, __bus::Rejection> {
+            __bus::decode::<Self>(delivery)
+        }
+        fn describe(arguments: &mut __bus::Arguments) {
+            arguments.payload::<Self>();
+        }
+    }
+};

@@ -1,0 +1,20 @@
+//! The expansion `terminal_event` of `goldens.rs`.
+
+const _: () = {
+    use ::facade::bus::__private as __bus;
+    impl __bus::Message for PageIndexed {
+        type Kind = __bus::Event;
+        const TOPIC: &'static __bus::str = "page.indexed";
+        const TERMINAL: __bus::bool = true;
+    }
+    impl __bus::FromDelivery for PageIndexed {
+        fn from_delivery(
+            delivery: &__bus::Delivery,
+        ) -> __bus::Result<Self, __bus::Rejection> {
+            __bus::decode::<Self>(delivery)
+        }
+        fn describe(arguments: &mut __bus::Arguments) {
+            arguments.payload::<Self>();
+        }
+    }
+};

@@ -1,0 +1,182 @@
+//! A handler that cannot be wrong any more: arguments of the attribute and signature of the function, checked together.
+
+use syn::{LitStr, Type};
+
+use crate::args::{Args, Subject};
+use crate::binding_key::BindingKey;
+use crate::contradictions;
+use crate::errors::{Errors, messages, patterns};
+use crate::handler::Attribute;
+use crate::options::Options;
+use crate::siblings;
+use crate::signature::{Argument, HandlerItem, HandlerSignature, show};
+use crate::support::RuntimePath;
+
+/// A handler that is fit to be registered.
+pub(crate) struct HandlerSpec<'a> {
+    pub(crate) kind: HandlerKind,
+    pub(crate) item: &'a HandlerItem,
+    pub(crate) signature: &'a HandlerSignature,
+    /// One for each argument of the function.
+    pub(crate) sources: Vec<Source<'a>>,
+    pub(crate) options: Options,
+    pub(crate) runtime: RuntimePath,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// What a handler listens to.
+pub(crate) enum HandlerKind {
+    Audit { keys: Vec<LitStr> },
+    React { keys: Vec<LitStr> },
+    Message { ty: Box<Type> },
+}
+
+/// Where an argument comes from.
+pub(crate) enum Source<'a> {
+    /// Whatever its type makes of the message.
+    Extract(&'a Type),
+    /// A word of the routing key.
+    Captured(&'a Type, &'a str),
+}
+
+/// Something that compiles and is hardly meant.
+pub(crate) struct Warning {
+    pub(crate) key: LitStr,
+    pub(crate) text: String,
+}
+
+/// What came of an attribute.
+pub(crate) struct Validated<'a> {
+    pub(crate) spec: Option<HandlerSpec<'a>>,
+    /// Attributes below this one that need not say again what has been reported, by their index.
+    pub(crate) reported: Vec<usize>,
+    pub(crate) last: bool,
+}
+
+impl<'a> HandlerSpec<'a> {
+    /// Checks everything that concerns more than one token.
+    pub(crate) fn validate(
+        attribute: Attribute,
+        args: Args,
+        item: &'a HandlerItem,
+        errors: &Errors,
+    ) -> Validated<'a> {
+        let siblings = siblings::find(&item.attributes);
+        let subject = read_subject(attribute, &args, errors);
+        let options = Options::read(&args, errors);
+        contradictions::check(&options, errors);
+        siblings::check_same_kind(attribute, &args, &siblings, errors);
+        let mut validated = Validated { spec: None, reported: Vec::new(), last: siblings.is_empty() };
+        let (Some(signature), Some((kind, keys))) = (&item.signature, subject) else { return validated };
+        validated.reported = siblings::check_captures(&args, signature, &siblings, errors);
+        let captures = check_captures(&keys, signature, errors);
+        let warnings = keys.iter().filter_map(|key| warning(key, args.name)).collect();
+        let sources = signature.arguments.iter().map(|argument| source(argument, &captures)).collect();
+        let runtime = args.runtime;
+        validated.spec = Some(Self { kind, item, signature, sources, options, runtime, warnings });
+        validated
+    }
+}
+
+/// A binding key where it stands.
+struct Key {
+    literal: LitStr,
+    key: BindingKey,
+}
+
+/// What the handler listens to, if all of it is well-formed.
+fn read_subject(attribute: Attribute, args: &Args, errors: &Errors) -> Option<(HandlerKind, Vec<Key>)> {
+    let kind: fn(Vec<LitStr>) -> HandlerKind = match attribute {
+        Attribute::MessageHandler => {
+            return Some((HandlerKind::Message { ty: read_type(args, errors)? }, Vec::new()));
+        }
+        Attribute::Audit => |keys| HandlerKind::Audit { keys },
+        Attribute::React => |keys| HandlerKind::React { keys },
+    };
+    let keys = read_keys(args, errors)?;
+    Some((kind(keys.iter().map(|key| key.literal.clone()).collect()), keys))
+}
+
+fn read_type(args: &Args, errors: &Errors) -> Option<Box<Type>> {
+    let mut types = Vec::new();
+    for subject in &args.subjects {
+        match subject {
+            Subject::Type(ty) => types.push(ty),
+            Subject::Text(key) => errors.add(key, messages::type_is_text(&key.value())),
+            Subject::Other(other) => errors.add(other, messages::type_missing()),
+        }
+    }
+    for second in types.iter().skip(1) {
+        errors.add(second, messages::one_type(&show(second)));
+    }
+    if args.subjects.is_empty() {
+        errors.add_at(proc_macro2::Span::call_site(), messages::type_missing());
+    }
+    types.first().map(|ty| (*ty).clone())
+}
+
+fn read_keys(args: &Args, errors: &Errors) -> Option<Vec<Key>> {
+    let name = args.name;
+    if args.subjects.is_empty() {
+        errors.add_at(proc_macro2::Span::call_site(), patterns::missing(name));
+        return None;
+    }
+    let mut keys: Vec<Key> = Vec::new();
+    for subject in &args.subjects {
+        let Subject::Text(literal) = subject else {
+            let found = show(subject);
+            let text = if found.chars().any(char::is_lowercase) {
+                patterns::not_text(name, &found)
+            } else {
+                patterns::constant(&found)
+            };
+            errors.add(subject, text);
+            continue;
+        };
+        match BindingKey::parse(&literal.value(), name) {
+            Err(text) => errors.add(literal, text),
+            Ok(key) if keys.iter().any(|earlier| earlier.key.on_the_wire() == key.on_the_wire()) => {
+                errors.add(literal, patterns::listed_twice(key.text()));
+            }
+            Ok(key) => keys.push(Key { literal: literal.clone(), key }),
+        }
+    }
+    (keys.len() == args.subjects.len()).then_some(keys)
+}
+
+/// Checks that each captured word has its argument, and each key all captured words. Answers their names.
+fn check_captures(keys: &[Key], signature: &HandlerSignature, errors: &Errors) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for Key { literal, key } in keys {
+        for name in key.captures() {
+            if names.contains(name) {
+                continue;
+            }
+            names.push(name.clone());
+            if !signature.arguments.iter().any(|argument| argument.name.as_ref() == Some(name)) {
+                errors.add(literal, patterns::capture_without_argument(name, &signature.name));
+                continue;
+            }
+            for other in keys.iter().filter(|other| !other.key.captures().contains(name)) {
+                errors.add(&other.literal, patterns::capture_not_everywhere(name, other.key.text()));
+            }
+        }
+    }
+    names
+}
+
+fn source<'a>(argument: &'a Argument, captures: &[String]) -> Source<'a> {
+    match &argument.name {
+        Some(name) if captures.contains(name) => Source::Captured(&argument.ty, name),
+        _ => Source::Extract(&argument.ty),
+    }
+}
+
+fn warning(Key { literal, key }: &Key, attribute: &str) -> Option<Warning> {
+    let text = match key {
+        key if key.is_everything() => patterns::everything(attribute),
+        key if key.has_many_hashes() => patterns::many_hashes(key.text()),
+        _ => return None,
+    };
+    Some(Warning { key: literal.clone(), text })
+}

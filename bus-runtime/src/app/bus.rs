@@ -1,0 +1,354 @@
+//! A running app: the handle to publish with, to look at, and to shut down.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{App, Broker};
+use crate::config::Config;
+use crate::counters::{Counters, HandlerStats, Stats};
+use crate::error::Error;
+use crate::hub::Hub;
+use crate::middleware::Layers;
+use crate::names::QueueName;
+use crate::publish::Publisher;
+use crate::seam;
+use crate::topology::{HandlerEntry, Plan, QueueEntry, naming};
+use crate::transport::embedded::EmbeddedBroker;
+use crate::transport::{ConnectionStatus, ConsumeOptions, Transport, TransportDescription};
+use crate::worker::{self, InFlight, Member, Phase, Worker};
+
+/// A running app. It publishes, through [`Publisher`], and is shut down with [`shutdown`](Self::shutdown).
+///
+/// ```
+/// # #[tokio::main] async fn main() -> Result<(), bus_runtime::Error> {
+/// let bus = bus_runtime::app().start().await?;
+/// bus.react("wiki.page.saved", &"home").await?;
+/// bus.shutdown().await;
+/// # Ok(()) }
+/// ```
+pub struct Bus {
+    publisher: Publisher,
+    running: Arc<Running>,
+    workers: Vec<JoinHandle<usize>>,
+    due: Option<JoinHandle<()>>,
+    grace: Duration,
+}
+
+/// What can be seen of a running app.
+pub(crate) struct Running {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) plan: Plan,
+    pub(crate) counters: Vec<Arc<Counters>>,
+    pub(crate) embedded: Option<EmbeddedBroker>,
+    pub(crate) in_flight: Arc<InFlight>,
+    phase: watch::Sender<Phase>,
+}
+
+/// What was left when an app had drained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Messages whose handlers were interrupted; they went back to their queues.
+    pub interrupted: usize,
+    /// Messages that were still queued on the embedded broker; they are gone.
+    pub lost: u64,
+}
+
+/// Declares, consumes and lets the workers run.
+pub(super) async fn start(app: App, config: Config, plan: Plan, broker: Broker) -> Result<Bus, Error> {
+    let (mut bus, layers) = prepare(app, config, plan, broker).await?;
+    bus.consume(&layers).await?;
+    Ok(bus)
+}
+
+/// Declares, and consumes nothing yet.
+pub(super) async fn prepare(
+    app: App,
+    config: Config,
+    plan: Plan,
+    broker: Broker,
+) -> Result<(Bus, Layers), Error> {
+    let (transport, embedded): (Arc<dyn Transport>, _) = match broker {
+        Broker::Embedded(broker) => (Arc::new(broker.clone()), Some(broker)),
+        Broker::Other(transport) => (transport, None),
+    };
+    transport.declare(&plan.topology).await?;
+    let name = app.app_name();
+    let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
+    hub.publish_timeout = config.publish_timeout;
+    hub.observer = app.observer;
+    let running = Running {
+        hub: Arc::new(hub),
+        counters: plan.handlers.iter().map(|_| Arc::default()).collect(),
+        plan,
+        embedded,
+        in_flight: Arc::default(),
+        phase: watch::Sender::new(Phase::Running),
+    };
+    let running = Arc::new(running);
+    let bus = Bus {
+        publisher: Publisher::direct(&running.hub),
+        running,
+        workers: Vec::new(),
+        due: None,
+        grace: config.grace,
+    };
+    Ok((bus, app.layers))
+}
+
+impl Bus {
+    /// Starts to consume every queue before any worker begins, so that an error leaves nothing half handled.
+    async fn consume(&mut self, layers: &Layers) -> Result<(), Error> {
+        let running = Arc::clone(&self.running);
+        let mut ready = Vec::new();
+        for queue in &running.plan.queues {
+            let worker = running.worker(queue, layers);
+            let consumer = worker.consume().await?;
+            ready.push((worker, consumer));
+        }
+        if !running.plan.queues.is_empty() {
+            let queue = QueueName::new(naming::due(&running.hub.settings.prefix))?;
+            let options =
+                ConsumeOptions { prefetch: worker::DUE_PREFETCH, tag: format!("{}.due", running.hub.worker) };
+            let consumer = running.hub.transport.consume(&queue, options).await?;
+            let due = worker::run_due(Arc::clone(&running.hub), consumer, running.phase.subscribe());
+            self.due = Some(seam::spawn("due", due));
+        }
+        for (worker, consumer) in ready {
+            self.workers.push(worker::start(worker, consumer, running.phase.subscribe()));
+        }
+        Ok(())
+    }
+
+    /// What the app has done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.running.stats()
+    }
+
+    /// What the app consists of.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.running.plan
+    }
+
+    /// A handle to publish with that can be cloned and outlives this one.
+    #[must_use]
+    pub fn publisher(&self) -> Publisher {
+        self.publisher.clone()
+    }
+
+    /// What carries the messages.
+    #[must_use]
+    pub fn transport(&self) -> &Arc<dyn Transport> {
+        &self.running.hub.transport
+    }
+
+    /// What carries the messages and where, for people to read.
+    #[must_use]
+    pub fn describe_transport(&self) -> TransportDescription {
+        self.running.hub.transport.describe()
+    }
+
+    /// Whether the broker can be talked to right now.
+    #[must_use]
+    pub fn status(&self) -> ConnectionStatus {
+        self.running.hub.transport.status()
+    }
+
+    pub(crate) fn running(&self) -> &Arc<Running> {
+        &self.running
+    }
+
+    /// Waits until nothing is queued, in flight or due now: all handlers have ended, and so have those of what they published.
+    /// On a broker that others use too, it waits for their messages in the queues of this app as well.
+    ///
+    /// # Errors
+    /// What the broker says.
+    ///
+    /// # Cancel safety
+    /// Safe to cancel.
+    pub async fn settled(&self) -> Result<(), Error> {
+        self.running.settled().await
+    }
+
+    /// Handles what is queued now, and what that leads to, until all queues are empty. Says how many messages that were. Only for
+    /// an app that does not consume.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn drain_queues(&self, layers: &Layers) -> Result<usize, Error> {
+        let running = &self.running;
+        let mut workers: Vec<_> =
+            running.plan.queues.iter().map(|queue| running.worker(queue, layers)).collect();
+        let mut total = 0;
+        loop {
+            let mut taken = 0;
+            for worker in &mut workers {
+                taken += worker.run_once().await?;
+            }
+            taken += worker::run_due_once(&running.hub).await?;
+            total += taken;
+            if taken == 0 {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// Stops to consume, lets the handlers that have begun go on within the grace period, gives everything else back to the
+    /// broker, and closes the connections. On the embedded broker, which nobody else will consume, what is queued is handled
+    /// within the grace period first.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the handlers that have begun are interrupted, and their messages go back to their queues.
+    pub async fn shutdown(self) -> Drained {
+        self.shutdown_or(std::future::pending()).await
+    }
+
+    /// As [`shutdown`](Self::shutdown), but gives everything back at once when `hurry` ends first.
+    pub(crate) async fn shutdown_or(mut self, hurry: impl Future<Output = ()>) -> Drained {
+        let running = Arc::clone(&self.running);
+        let deadline = seam::now() + self.grace;
+        running.hub.begin_shutdown();
+        tokio::pin!(hurry);
+        let mut hurried = false;
+        if running.embedded.is_some() && !running.plan.queues.is_empty() {
+            tokio::select! {
+                _ = tokio::time::timeout_at(deadline, running.settled()) => {}
+                () = &mut hurry => hurried = true,
+            }
+        }
+        running.phase.send_replace(Phase::Draining(if hurried { seam::now() } else { deadline }));
+        let workers = std::mem::take(&mut self.workers);
+        let join = join_all(workers);
+        tokio::pin!(join);
+        let interrupted = tokio::select! {
+            interrupted = &mut join => interrupted,
+            () = &mut hurry, if !hurried => {
+                running.phase.send_replace(Phase::Draining(seam::now()));
+                join.await
+            }
+        };
+        if let Some(due) = self.due.take() {
+            // It only forwards; a panic there would have lost nothing.
+            let _ = due.await;
+        }
+        let lost = running.embedded.as_ref().map_or(0, |broker| running.left_on(broker));
+        running.hub.finish_shutdown();
+        if running.embedded.is_none() {
+            running.hub.transport.close(CLOSE_TIMEOUT).await;
+        }
+        Drained { interrupted, lost }
+    }
+}
+
+/// How long the connections may take to flush and close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+async fn join_all(workers: Vec<JoinHandle<usize>>) -> usize {
+    let mut interrupted = 0;
+    for worker in workers {
+        match worker.await {
+            Ok(count) => interrupted += count,
+            Err(error) => {
+                tracing::error!(%error, "a worker ended abnormally; its messages go back to the queue");
+            }
+        }
+    }
+    interrupted
+}
+
+impl Running {
+    pub(crate) fn worker(&self, queue: &Arc<QueueEntry>, layers: &Layers) -> Worker {
+        let members =
+            queue.members.iter().map(|entry| Member::new(entry, &self.counters_of(entry), layers)).collect();
+        Worker::new(Arc::clone(&self.hub), Arc::clone(queue), members, Arc::clone(&self.in_flight))
+    }
+
+    fn counters_of(&self, entry: &Arc<HandlerEntry>) -> Arc<Counters> {
+        let position = self.plan.handlers.iter().position(|other| Arc::ptr_eq(other, entry));
+        position.and_then(|position| self.counters.get(position)).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let (published, unroutable) = self.hub.published();
+        let handlers = self.plan.handlers.iter().zip(&self.counters);
+        let handlers = handlers.map(|(entry, counters)| HandlerStats {
+            name: entry.name.clone(),
+            kind: entry.kind.as_str(),
+            queue: entry.queue.to_string(),
+            called: counters.called.get(),
+            handled: counters.handled.get(),
+            failed: counters.failed.get(),
+            retried: counters.retried.get(),
+            requeued: counters.requeued.get(),
+            dead_lettered: counters.dead_lettered.get(),
+            filtered: counters.filtered.get(),
+            discarded: counters.discarded.get(),
+            published: counters.published.get(),
+        });
+        Stats { published, unroutable, handlers: handlers.collect() }
+    }
+
+    /// Waits until nothing is queued, in flight or due now.
+    pub(crate) async fn settled(&self) -> Result<(), Error> {
+        if let Some(broker) = &self.embedded {
+            // What is acknowledged early is still in flight when the broker knows nothing of it any more.
+            loop {
+                broker.settled().await;
+                if self.in_flight.is_idle() {
+                    return Ok(());
+                }
+                self.in_flight.idle().await;
+            }
+        }
+        let mut quiet = 0;
+        while quiet < QUIET_LOOKS {
+            seam::sleep(LOOK_AGAIN).await;
+            quiet = if self.is_quiet().await? { quiet + 1 } else { 0 };
+        }
+        Ok(())
+    }
+
+    async fn is_quiet(&self) -> Result<bool, Error> {
+        for queue in &self.plan.queues {
+            let state = self.hub.transport.inspect(&queue.name).await?;
+            if state.is_some_and(|state| state.ready > 0) {
+                return Ok(false);
+            }
+        }
+        Ok(self.in_flight.is_idle())
+    }
+
+    /// Messages that wait in the queues of the app on a broker that ends with the process.
+    fn left_on(&self, broker: &EmbeddedBroker) -> u64 {
+        let names: Vec<_> = self.plan.queues.iter().map(|queue| &queue.name).collect();
+        let queues = broker.queues();
+        queues.iter().filter(|queue| names.contains(&&queue.name)).map(|queue| queue.ready).sum()
+    }
+}
+
+/// How long to wait between two looks at a remote broker's queues.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How many looks in a row must find nothing: a message on its way from the broker is neither ready nor in flight for a moment.
+const QUIET_LOOKS: u32 = 3;
+
+impl Deref for Bus {
+    type Target = Publisher;
+
+    fn deref(&self) -> &Publisher {
+        &self.publisher
+    }
+}
+
+impl fmt::Debug for Bus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bus")
+            .field("hub", &self.running.hub)
+            .field("workers", &self.workers.len())
+            .finish_non_exhaustive()
+    }
+}

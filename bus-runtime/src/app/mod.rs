@@ -1,0 +1,428 @@
+//! Wiring: from registrations and settings to a running bus.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::broker_url::BrokerUrl;
+use crate::config::{Config, Patience};
+use crate::delivery::Delivery;
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::extract::{Arguments, StateMap};
+use crate::hub::Observer;
+use crate::middleware::{HandlerService, Layers};
+use crate::outcome::Outcome;
+use crate::registration::HandlerRegistration;
+use crate::topology::{HandlerEntry, Plan, plan};
+use crate::transport::embedded::EmbeddedBroker;
+use crate::transport::{BoxFuture, Transport};
+
+mod bus;
+mod filter;
+
+pub use bus::{Bus, Drained};
+
+type Setup = Box<dyn FnOnce(App) -> BoxFuture<'static, Result<App, BoxError>> + Send>;
+
+/// An app that is not running yet: its state, its layers and its settings.
+///
+/// ```no_run
+/// use bus_runtime::prelude::*;
+///
+/// struct Mailer;
+///
+/// #[react("wiki.#")]
+/// async fn notify(mailer: State<Mailer>) {}
+///
+/// fn main() -> ExitCode {
+///     bus_runtime::app().state(Mailer).run()
+/// }
+/// ```
+#[must_use = "an app does nothing until it is run, served or started"]
+pub struct App {
+    name: Option<String>,
+    version: Option<String>,
+    pub(crate) config: Option<Config>,
+    broker: Option<Broker>,
+    state: StateMap,
+    layers: Layers,
+    setups: Vec<Setup>,
+    registrations: Registrations,
+    observer: Option<Observer>,
+}
+
+/// Where the handlers come from.
+enum Registrations {
+    /// Whatever is linked into the program.
+    Linked,
+    /// These alone.
+    Explicit(Vec<HandlerRegistration>),
+}
+
+/// A broker that the code has chosen.
+#[derive(Clone)]
+enum Broker {
+    Embedded(EmbeddedBroker),
+    Other(Arc<dyn Transport>),
+}
+
+/// An app with every handler that is linked into the program. See [`App`].
+pub fn app() -> App {
+    App {
+        name: None,
+        version: None,
+        config: None,
+        broker: None,
+        state: StateMap::default(),
+        layers: Layers::default(),
+        setups: Vec::new(),
+        registrations: Registrations::Linked,
+        observer: None,
+    }
+}
+
+impl App {
+    /// Gives handlers a value to take as [`State<T>`](crate::State).
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.state.insert(value);
+        self
+    }
+
+    /// Puts a `tower::Layer` around every handler. The first layer is the outermost; the handler's timeout and the catching of
+    /// its panics are inside of all of them, so that waiting in a layer is not billed to the handler.
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<HandlerService> + Send + Sync + 'static,
+        L::Service: Service<Delivery, Response = Outcome> + Send + 'static,
+        <L::Service as Service<Delivery>>::Error: Into<BoxError>,
+        <L::Service as Service<Delivery>>::Future: Send + 'static,
+    {
+        self.layers.push(layer);
+        self
+    }
+
+    /// Runs something inside the runtime before the app connects: opens pools, migrates, adds state.
+    ///
+    /// ```no_run
+    /// # struct Pool; impl Pool { async fn connect() -> Result<Self, std::io::Error> { Ok(Self) } }
+    /// # fn f() -> std::process::ExitCode {
+    /// bus_runtime::app().setup(async |app| Ok::<_, std::io::Error>(app.state(Pool::connect().await?))).run()
+    /// # }
+    /// ```
+    pub fn setup<F, Fut, E>(mut self, setup: F) -> Self
+    where
+        F: FnOnce(App) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<App, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        self.setups.push(Box::new(move |app| {
+            let prepared = setup(app);
+            Box::pin(async move { prepared.await.map_err(Into::into) })
+        }));
+        self
+    }
+
+    /// Names the app: in messages (`app_id`), consumer tags and logs. Without it, it is the name of the program's file.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The version that the banner shows: `env!("CARGO_PKG_VERSION")`.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// Takes these settings instead of those of the environment.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    /// Runs on this embedded broker, which tests and other apps may share.
+    pub fn embedded(mut self, broker: &EmbeddedBroker) -> Self {
+        self.broker = Some(Broker::Embedded(broker.clone()));
+        self
+    }
+
+    /// Runs on this transport.
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.broker = Some(Broker::Other(transport));
+        self
+    }
+
+    /// Adds a handler by hand, and ignores those that are linked: for programs where link-time registration is no choice.
+    pub fn register(mut self, registration: HandlerRegistration) -> Self {
+        match &mut self.registrations {
+            Registrations::Explicit(registrations) => registrations.push(registration),
+            Registrations::Linked => self.registrations = Registrations::Explicit(vec![registration]),
+        }
+        self
+    }
+
+    /// Runs only the handlers that match one of these globs, as `--handlers` does: `wiki::*`, `billing::send_invoice`.
+    ///
+    /// # Errors
+    /// (at start) [`UnknownHandler`](ErrorKind::UnknownHandler) for a glob that matches none.
+    pub fn handlers<S: Into<String>>(mut self, globs: impl IntoIterator<Item = S>) -> Self {
+        self.with_config(|config| config.handlers = globs.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How long handlers may go on after shutdown has begun; 25 s without it.
+    pub fn grace(mut self, time: Duration) -> Self {
+        self.with_config(|config| config.grace = time);
+        self
+    }
+
+    /// Sees every message that the broker has confirmed.
+    #[cfg(feature = "testing")]
+    pub(crate) fn observed_by(mut self, observer: Observer) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Refuses to start without a broker's URL: nobody may lose messages silently in production.
+    ///
+    /// # Errors
+    /// (at start) [`NoBroker`](ErrorKind::NoBroker).
+    pub fn require_broker(mut self) -> Self {
+        self.with_config(|config| config.require_broker = true);
+        self
+    }
+
+    pub(crate) fn with_config(&mut self, change: impl FnOnce(&mut Config)) {
+        if self.config.is_none() {
+            // What is wrong with the environment is reported at start, when it is read again.
+            self.config = Config::from_env().ok();
+        }
+        if let Some(config) = &mut self.config {
+            change(config);
+        }
+    }
+
+    /// Connects, declares, consumes and returns a handle to publish with. Other than [`run`](Self::run) it touches nothing
+    /// global, and it accepts an app without handlers.
+    ///
+    /// # Errors
+    /// Whatever keeps the app from running: see [`ErrorKind`].
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, nothing runs; what was declared stays declared.
+    pub async fn start(self) -> Result<Bus, Error> {
+        let app = self.prepared().await?;
+        let config = app.settings()?;
+        let plan = app.plan_with(&config).map_err(first)?;
+        app.check_state(&plan)?;
+        let broker = app.connect(&config).await?;
+        bus::start(app, config, plan, broker).await
+    }
+
+    /// Connects and declares, but consumes nothing.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn start_idle(self) -> Result<(Bus, Layers), Error> {
+        let app = self.prepared().await?;
+        let config = app.settings()?;
+        let plan = app.plan_with(&config).map_err(first)?;
+        app.check_state(&plan)?;
+        let broker = app.connect(&config).await?;
+        bus::prepare(app, config, plan, broker).await
+    }
+
+    /// Connects, and neither declares nor consumes.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn publisher_only(self) -> Result<Bus, Error> {
+        let config = self.settings()?;
+        let broker = self.connect(&config).await?;
+        bus::prepare(self, config, Plan::default(), broker).await.map(|(bus, _)| bus)
+    }
+
+    /// Connects without starting anything.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn connect_only(&self) -> Result<Arc<dyn Transport>, Error> {
+        Ok(match self.connect(&self.settings()?).await? {
+            Broker::Embedded(broker) => Arc::new(broker),
+            Broker::Other(transport) => transport,
+        })
+    }
+
+    /// Whether the app would run on an embedded broker.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_embedded(&self) -> Result<bool, Error> {
+        Ok(match &self.broker {
+            Some(Broker::Embedded(_)) => true,
+            Some(Broker::Other(_)) => false,
+            None => self.settings()?.broker_url.is_none_or(|url| url.is_embedded()),
+        })
+    }
+
+    /// Refuses a command that makes no sense on a broker which ends with this process.
+    #[cfg(feature = "cli")]
+    pub(crate) fn needs_remote_broker(&self, command: &str) -> Result<(), Error> {
+        if !self.is_embedded()? {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::NoBroker, format!("`{command}` needs a broker, and none is configured"))
+            .with_help("set BROKER_URL=amqp://user:password@host:5672; the embedded broker is set up by itself when the app runs"))
+    }
+
+    /// Starts, waits for `shutdown`, and drains.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, messages that are being handled go back to their queues.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<Drained, Error> {
+        let bus = self.start().await?;
+        shutdown.await;
+        Ok(bus.shutdown().await)
+    }
+
+    /// What the handlers mean, without a broker.
+    ///
+    /// # Errors
+    /// Every contradiction between the handlers.
+    pub fn plan(&self) -> Result<Plan, Vec<Error>> {
+        let config = self.settings().map_err(|error| vec![error])?;
+        self.plan_with(&config)
+    }
+
+    pub(crate) fn plan_with(&self, config: &Config) -> Result<Plan, Vec<Error>> {
+        let all = match &self.registrations {
+            Registrations::Linked => plan(HandlerRegistration::linked(), &config.plan)?,
+            Registrations::Explicit(registrations) => plan(registrations, &config.plan)?,
+        };
+        if config.handlers.is_empty() && config.exclude.is_empty() {
+            return Ok(all);
+        }
+        filter::filtered(all, config).map_err(|error| vec![error])
+    }
+
+    pub(crate) fn settings(&self) -> Result<Config, Error> {
+        match &self.config {
+            Some(config) => Ok(config.clone()),
+            None => Config::from_env(),
+        }
+    }
+
+    pub(crate) fn app_name(&self) -> String {
+        self.name.clone().unwrap_or_else(program_name)
+    }
+
+    pub(crate) fn app_version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    async fn prepared(mut self) -> Result<Self, Error> {
+        let mut setups = std::mem::take(&mut self.setups);
+        for setup in setups.drain(..) {
+            self = setup(self)
+                .await
+                .map_err(|error| Error::new(ErrorKind::Setup, "the app's setup failed").with_source(error))?;
+        }
+        Ok(self)
+    }
+
+    /// A handler that takes a state which was never given would send every message to the dead letters.
+    fn check_state(&self, plan: &Plan) -> Result<(), Error> {
+        let missing = |entry: &Arc<HandlerEntry>| {
+            let mut arguments = Arguments::default();
+            (entry.arguments)(&mut arguments);
+            let (_, name) = arguments.state.into_iter().find(|(id, _)| !self.state.holds(*id))?;
+            Some((Arc::clone(entry), name))
+        };
+        match plan.handlers.iter().find_map(missing) {
+            None => Ok(()),
+            Some((entry, name)) => Err(Error::new(
+                ErrorKind::MissingState,
+                format!("{} takes State<{name}>, and the app has none", entry.name),
+            )
+            .with_place(entry.place, "this handler")
+            .with_help("give it to the app: bus_runtime::app().state(..)")),
+        }
+    }
+
+    /// Connects; while the broker is away, again and again, for as long as the settings say.
+    async fn connect_patiently(&self, url: &BrokerUrl, config: &Config) -> Result<Broker, Error> {
+        let (mut pause, longest) = CONNECT_PAUSES;
+        let started = crate::seam::now();
+        loop {
+            let error = match connect(url, &self.app_name(), config).await {
+                Ok(broker) => return Ok(broker),
+                Err(error) => error,
+            };
+            let away =
+                matches!(error.kind(), ErrorKind::Connect | ErrorKind::NameResolution | ErrorKind::TimedOut);
+            let patient = match config.wait_for_broker {
+                Some(Patience::Forever) => true,
+                Some(Patience::For(time)) => started.elapsed() < time,
+                None => false,
+            };
+            if !away || !patient {
+                return Err(error);
+            }
+            tracing::warn!(code = error.kind().code(), help = error.help(), next_in = ?pause, "{error}");
+            crate::seam::sleep(pause).await;
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    async fn connect(&self, config: &Config) -> Result<Broker, Error> {
+        match (&self.broker, &config.broker_url) {
+            (Some(broker), _) => Ok(broker.clone()),
+            (None, Some(url)) if !url.is_embedded() => self.connect_patiently(url, config).await,
+            (None, None) if config.require_broker => Err(Error::new(ErrorKind::NoBroker, "no broker configured")
+                .with_help("set BROKER_URL=amqp://…, or drop the requirement to run on the embedded broker (messages are gone when the process ends)")),
+            (None, _) => Ok(Broker::Embedded(EmbeddedBroker::new())),
+        }
+    }
+}
+
+/// The pauses between attempts to reach a broker that is away: first and longest.
+const CONNECT_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+#[cfg(feature = "rabbitmq")]
+async fn connect(url: &BrokerUrl, name: &str, config: &Config) -> Result<Broker, Error> {
+    let options =
+        crate::transport::RabbitMqOptions { name: name.to_owned(), publish_timeout: config.publish_timeout };
+    let transport = crate::transport::RabbitMq::connect_with(url, options).await?;
+    Ok(Broker::Other(Arc::new(transport)))
+}
+
+#[cfg(not(feature = "rabbitmq"))]
+async fn connect(url: &BrokerUrl, _name: &str, _config: &Config) -> Result<Broker, Error> {
+    Err(Error::new(
+        ErrorKind::Url,
+        format!("this program is built without RabbitMQ, and can't connect to {url}"),
+    )
+    .with_help("build bus-runtime with its feature `rabbitmq`"))
+}
+
+/// The first of several errors, for those who want one.
+fn first(errors: Vec<Error>) -> Error {
+    let contradiction = || Error::new(ErrorKind::Registration, "the handlers contradict each other");
+    errors.into_iter().next().unwrap_or_else(contradiction)
+}
+
+/// The name of the program's file.
+fn program_name() -> String {
+    let path = std::env::args_os().next().map(std::path::PathBuf::from).unwrap_or_default();
+    path.file_stem().map_or_else(|| "app".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("name", &self.app_name())
+            .field("state", &self.state)
+            .field("layers", &self.layers)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

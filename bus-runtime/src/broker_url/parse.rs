@@ -1,0 +1,238 @@
+//! From the text of an address to its parts. No error text shows what may be a password.
+
+use std::time::Duration;
+
+use super::{AMQP_PORT, AmqpUrl, BrokerUrl, Host, Target, bad_url};
+use crate::error::Error;
+use crate::names::ExchangeName;
+
+/// The smallest frame that AMQP 0-9-1 lets a peer ask for.
+const FRAME_MAX_MIN: u32 = 4096;
+
+const OPTIONS: [&str; 5] = ["channel_max", "connection_timeout", "exchange", "frame_max", "heartbeat"];
+
+pub(super) fn parse(text: &str) -> Result<BrokerUrl, Error> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(bad_url("the broker URL is empty", "write `amqp://localhost`, or `embedded:`"));
+    }
+    if let Some(rest) = text.strip_prefix("embedded") {
+        return match rest {
+            "" | ":" | "://" => Ok(BrokerUrl::embedded()),
+            _ => Err(bad_url(
+                format!("broker URL {:?} has something after `embedded:`", masked(text)),
+                "write `embedded:` alone; the embedded broker has no address",
+            )),
+        };
+    }
+    match text.split_once("://") {
+        Some(("amqp", rest)) => amqp(rest).map(|url| BrokerUrl(Target::Amqp(Box::new(url)))),
+        Some(("amqps", _)) => Err(bad_url(
+            format!("broker URL {:?} asks for TLS, which this version does not have yet", masked(text)),
+            "TLS comes with a later version; until then use `amqp://` inside a trusted network or through a tunnel",
+        )),
+        Some((scheme, _)) => Err(bad_url(
+            format!("broker URL {:?} has the unsupported scheme `{scheme}`", masked(text)),
+            "only `amqp://` and `embedded:` URLs are supported",
+        )),
+        None => Err(bad_url(
+            format!("broker URL {:?} has no scheme", masked(text)),
+            format!("did you mean `amqp://{}`?", masked(text.trim_start_matches('/'))),
+        )),
+    }
+}
+
+/// What stands after `amqp://`.
+fn amqp(rest: &str) -> Result<AmqpUrl, Error> {
+    let (rest, query) = match rest.split_once('?') {
+        Some((rest, query)) => (rest, query),
+        None => (rest, ""),
+    };
+    let (authority, path) = match rest.find('/') {
+        Some(slash) => rest.split_at(slash),
+        None => (rest, ""),
+    };
+    let (login, hosts) = match authority.rsplit_once('@') {
+        Some((login, hosts)) => (login, hosts),
+        // Else the piece before the slash would be taken for a host and shown.
+        None if path.contains('@') || query.contains('@') => {
+            return Err(bad_url(
+                "the user or password in the broker URL contains `/` or `?`",
+                "write `%2F` for `/` and `%3F` for `?`",
+            ));
+        }
+        None => ("guest:guest", authority),
+    };
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let (vhost, vhost_is_implied) = vhost(path)?;
+    let mut url = AmqpUrl {
+        hosts: hosts.split(',').map(host).collect::<Result<_, _>>()?,
+        user: decode(user, "user")?,
+        password: decode(password, "password")?,
+        vhost,
+        vhost_is_implied,
+        exchange: None,
+        heartbeat: None,
+        connection_timeout: None,
+        channel_max: None,
+        frame_max: None,
+    };
+    query.split('&').filter(|pair| !pair.is_empty()).try_for_each(|pair| option(&mut url, pair))?;
+    Ok(url)
+}
+
+/// `name`, `name:port`, `[ipv6]` or `[ipv6]:port`.
+fn host(text: &str) -> Result<Host, Error> {
+    let (name, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((name, port)) => (name, port.strip_prefix(':')),
+        None => match text.rsplit_once(':') {
+            Some((name, port)) => (name, Some(port)),
+            None => (text, None),
+        },
+    };
+    if name.is_empty() {
+        return Err(bad_url("the broker URL has no host", "write `amqp://localhost:5672`"));
+    }
+    if name.contains(':') && !text.starts_with('[') {
+        return Err(bad_url(
+            format!("the broker URL has the host `{name}`, which has a colon in it"),
+            "write an IPv6 address in brackets: `amqp://[::1]:5672`; list further hosts without `amqp://`",
+        ));
+    }
+    let port = match port {
+        None => AMQP_PORT,
+        Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(|| {
+            bad_url(
+                format!("the broker URL has the port `{port}` after the host `{name}`"),
+                format!("a port is a number from 1 to 65535; RabbitMQ's is {AMQP_PORT}"),
+            )
+        })?,
+    };
+    Ok(Host { name: decode(name, "host")?, port })
+}
+
+/// The virtual host, and whether it is `/` only because none is named.
+fn vhost(path: &str) -> Result<(String, bool), Error> {
+    match path.strip_prefix('/').unwrap_or(path) {
+        "" => Ok(("/".to_owned(), true)),
+        "/" => Ok(("/".to_owned(), false)),
+        name if name.contains('/') => Err(bad_url(
+            format!("the broker URL has the virtual host `{name}`, which has a slash in it"),
+            format!("a path has one part; write `/{}` if the virtual host has that name", encode(name)),
+        )),
+        name => Ok((decode(name, "virtual host")?, false)),
+    }
+}
+
+fn option(url: &mut AmqpUrl, pair: &str) -> Result<(), Error> {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    match name {
+        "exchange" => {
+            let exchange = decode(value, "exchange")?;
+            let named = ExchangeName::new(exchange).ok().filter(|exchange| !exchange.is_default());
+            url.exchange = Some(named.ok_or_else(|| bad_value(name, value, "the name of an exchange"))?);
+        }
+        "heartbeat" => url.heartbeat = Some(number(name, value, "seconds, from 0 (none) to 65535")?),
+        "connection_timeout" => {
+            let millis = number(name, value, "milliseconds")?;
+            url.connection_timeout = Some(Duration::from_millis(millis));
+        }
+        "channel_max" => url.channel_max = Some(number(name, value, "a number of channels up to 65535")?),
+        "frame_max" => {
+            let bytes: u32 = number(name, value, "a number of bytes")?;
+            if bytes < FRAME_MAX_MIN {
+                return Err(bad_value(name, value, "at least 4096 bytes"));
+            }
+            url.frame_max = Some(bytes);
+        }
+        _ => return Err(unknown_option(name)),
+    }
+    Ok(())
+}
+
+fn number<T: std::str::FromStr>(name: &str, value: &str, expected: &str) -> Result<T, Error> {
+    value.parse().map_err(|_| bad_value(name, value, expected))
+}
+
+fn bad_value(name: &str, value: &str, expected: &str) -> Error {
+    bad_url(
+        format!("the broker URL sets `{name}` to `{value}`"),
+        format!("`{name}` is {expected}, such as `?{name}={}`", example(name)),
+    )
+}
+
+fn example(option: &str) -> &'static str {
+    match option {
+        "exchange" => "messages",
+        "heartbeat" => "10",
+        "connection_timeout" => "5000",
+        "channel_max" => "2047",
+        _ => "131072",
+    }
+}
+
+fn unknown_option(name: &str) -> Error {
+    let similar = OPTIONS.iter().find(|known| strsim::levenshtein(known, name) <= 3);
+    let help = match similar {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => format!("the options are {}", OPTIONS.join(", ")),
+    };
+    bad_url(format!("the broker URL has the unknown option `{name}`"), help)
+}
+
+/// Replaces `%2F` and the like.
+fn decode(text: &str, what: &str) -> Result<String, Error> {
+    let bad = || {
+        bad_url(
+            format!("the {what} in the broker URL has a `%` that two hexadecimal digits do not follow"),
+            "write `%25` for `%`",
+        )
+    };
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let [high, low, tail @ ..] = rest else { return Err(bad()) };
+        bytes.push(hex(*high).zip(hex(*low)).map(|(high, low)| high * 16 + low).ok_or_else(bad)?);
+        rest = tail;
+    }
+    String::from_utf8(bytes).map_err(|_| {
+        bad_url(
+            format!("the {what} in the broker URL is not UTF-8 once decoded"),
+            "write it as percent-encoded UTF-8",
+        )
+    })
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// Writes `%2F` and the like for everything but letters, digits and `-._~`.
+pub(super) fn encode(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match plain(byte) {
+            true => encoded.push(char::from(byte)),
+            false => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+/// The text with `***` for whatever may be a user and a password.
+fn masked(text: &str) -> String {
+    let login = text.find("://").map_or(0, |scheme| scheme + 3);
+    match text.rfind('@') {
+        Some(at) if at >= login => format!("{}***{}", &text[..login], &text[at..]),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

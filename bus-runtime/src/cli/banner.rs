@@ -1,0 +1,109 @@
+//! What a running app says about itself: at start, and when it stops.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::app::{App, Bus, Drained};
+use crate::counters::Stats;
+use crate::topology::Plan;
+
+/// Handlers that the banner lists before it says "and more".
+const LISTED_MAX: usize = 20;
+
+/// Who the app is.
+pub(super) struct Identity {
+    name: String,
+    version: Option<String>,
+}
+
+impl Identity {
+    pub(super) fn of(app: &App) -> Self {
+        Self { name: app.app_name(), version: app.app_version().map(str::to_owned) }
+    }
+}
+
+/// Says that the app runs: for people on a terminal as a block, else as one event of the log.
+pub(super) fn started(identity: &Identity, bus: &Bus, after: Duration) {
+    let transport = bus.describe_transport();
+    let plan = bus.plan();
+    if !super::log::is_for_people() {
+        tracing::info!(
+            app = identity.name,
+            broker = transport.address,
+            server = transport.server,
+            handlers = plan.handlers.len(),
+            queues = plan.queues.len(),
+            ready_after = ?after,
+            "ready"
+        );
+        return;
+    }
+    let version = identity.version.as_deref().unwrap_or("");
+    let mut text = format!("{} {version}  ·  bus_runtime {}\n", identity.name, env!("CARGO_PKG_VERSION"));
+    text.push_str(&format!("  broker     {}   {}\n", transport.address, transport.server));
+    if bus.running().embedded.is_some() {
+        text.push_str("             messages live in this process and are gone when it ends; set BROKER_URL for RabbitMQ\n");
+    }
+    text.push_str(&handlers(plan));
+    text.push_str(&format!("  ready in {after:.0?}: Ctrl-C to drain and stop\n"));
+    say(&text);
+}
+
+fn handlers(plan: &Plan) -> String {
+    let mut crates: BTreeMap<&str, usize> = BTreeMap::new();
+    for entry in &plan.handlers {
+        *crates.entry(entry.group.as_str()).or_default() += 1;
+    }
+    let crates: Vec<_> = crates.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let mut text = format!("  handlers   {} ({})\n", plan.handlers.len(), crates.join(", "));
+    let width =
+        plan.handlers.iter().take(LISTED_MAX).map(|entry| super::handlers::keys(entry).join(" ").len()).max();
+    let width = width.unwrap_or_default();
+    for entry in plan.handlers.iter().take(LISTED_MAX) {
+        let keys = super::handlers::keys(entry).join(" ");
+        let place = format!("{}:{}", entry.place.file, entry.place.line);
+        text.push_str(&format!("    {:<8} {keys:<width$}  {}  {place}\n", entry.kind.as_str(), entry.name));
+    }
+    if plan.handlers.len() > LISTED_MAX {
+        text.push_str(&format!(
+            "    and {} more: see the command `handlers`\n",
+            plan.handlers.len() - LISTED_MAX
+        ));
+    }
+    text
+}
+
+pub(super) fn draining() {
+    if super::log::is_for_people() {
+        say("draining: no new messages · Ctrl-C again to give everything back and exit\n");
+    } else {
+        tracing::info!("draining");
+    }
+}
+
+pub(super) fn drained(stats: &Stats, drained: Drained) {
+    let sum =
+        |count: fn(&crate::counters::HandlerStats) -> u64| stats.handlers.iter().map(count).sum::<u64>();
+    let (handled, failed, dead) =
+        (sum(|one| one.handled), sum(|one| one.failed), sum(|one| one.dead_lettered));
+    let Drained { interrupted, lost } = drained;
+    if !super::log::is_for_people() {
+        tracing::info!(handled, failed, dead_lettered = dead, interrupted, lost, "stopped");
+        return;
+    }
+    let mut text = format!("stopped: handled {handled}, failed attempts {failed}, dead letters {dead}");
+    if interrupted > 0 {
+        text.push_str(&format!(", interrupted and given back {interrupted}"));
+    }
+    if lost > 0 {
+        text.push_str(&format!(", lost with the embedded broker {lost}"));
+    }
+    text.push('\n');
+    say(&text);
+}
+
+fn say(text: &str) {
+    use std::io::Write;
+    // A closed stderr is no reason to stop handling messages.
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

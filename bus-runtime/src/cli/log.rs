@@ -1,0 +1,59 @@
+//! The log of a program that uses `run()`: to stderr, for people on a terminal, else as JSON.
+
+use std::cell::Cell;
+use std::io::IsTerminal;
+use std::sync::OnceLock;
+
+use tracing_subscriber::EnvFilter;
+
+use super::{LogFormat, Options};
+
+static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+
+/// Installs the log, unless the program has done so itself.
+pub(super) fn install(options: &Options, format: Option<LogFormat>) {
+    let format = format.unwrap_or_else(|| {
+        if std::io::stderr().is_terminal() { LogFormat::Compact } else { LogFormat::Json }
+    });
+    let format = *FORMAT.get_or_init(|| format);
+    let level = match (options.quiet, options.verbose) {
+        (true, _) => "error",
+        (false, 0) => "info",
+        (false, 1) => "debug,lapin=info",
+        (false, _) => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    // An error means that the program has installed a subscriber of its own, which is then the right one.
+    let _ = match format {
+        LogFormat::Pretty => log.pretty().try_init(),
+        LogFormat::Compact => log.compact().try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+}
+
+/// Whether whoever reads the log is a person.
+pub(super) fn is_for_people() -> bool {
+    FORMAT.get().is_none_or(|format| *format != LogFormat::Json)
+}
+
+thread_local! {
+    static IN_HOOK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Lets panics of handlers go to the log with their place, instead of to stderr as text.
+pub(super) fn install_panic_hook() {
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if is_for_people() || IN_HOOK.replace(true) {
+            return previous(info);
+        }
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let text = crate::middleware::panic_text(info.payload());
+        tracing::error!(place, panic = text, "panicked");
+        IN_HOOK.set(false);
+    }));
+}

@@ -1,0 +1,277 @@
+//! The command line that `run()` gives a binary.
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::app::App;
+use crate::broker_url::BrokerUrl;
+use crate::config::{Config, parse_duration};
+use crate::error::{Error, ErrorKind};
+
+mod banner;
+mod check;
+mod explain;
+mod handlers;
+mod log;
+mod publish;
+mod report;
+mod run;
+mod setup;
+mod table;
+mod topology;
+
+pub use run::RunArgs;
+
+/// What the exit codes mean, for `--help`.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   success, and a clean end after SIGTERM or SIGINT
+  1   the answer is bad: `check` found problems
+  2   the command line or its input is wrong
+  69  the broker can't be reached
+  70  internal error
+  75  handlers were interrupted; their messages went back to their queues
+  77  the broker refused the user
+  78  the configuration or the handlers are wrong";
+
+/// The options that all commands share. Flatten them into your own `clap` parser next to [`Command`].
+#[derive(Args, Clone, Debug, Default)]
+pub struct Options {
+    /// The broker, as amqp://user:password@host:port/vhost; without one, the embedded broker in this process
+    /// [env: BROKER_URL, AMQP_URL, RABBITMQ_URL, CLOUDAMQP_URL, or the same with _FILE]
+    #[arg(short, long, global = true, value_name = "URL")]
+    broker_url: Option<String>,
+    /// Accepted for compatibility and ignored: state lives in the broker
+    #[arg(long, global = true, value_name = "URL", hide = true)]
+    backend_url: Option<String>,
+    /// How results are printed [env: BUS_OUTPUT]
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
+    output: Option<Output>,
+    /// How the log is printed; json when it does not go to a terminal [env: BUS_LOG_FORMAT]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+    /// Log more (-v debug, -vv trace); RUST_LOG wins
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Log errors only; RUST_LOG wins
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    #[default]
+    Table,
+    /// One document for programs.
+    Json,
+}
+
+/// How the log is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// Several lines an event.
+    Pretty,
+    /// One line an event.
+    Compact,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The commands of a Bus program. Flatten them into your own `clap` sub-commands:
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use clap::{Parser, Subcommand};
+///
+/// #[derive(Parser)]
+/// struct Cli {
+///     #[command(flatten)]
+///     options: bus_runtime::cli::Options,
+///     #[command(subcommand)]
+///     command: Command,
+/// }
+///
+/// #[derive(Subcommand)]
+/// enum Command {
+///     /// Fill the database
+///     Seed,
+///     #[command(flatten)]
+///     Bus(bus_runtime::cli::Command),
+/// }
+///
+/// fn main() -> ExitCode {
+///     let cli = Cli::parse();
+///     match cli.command {
+///         Command::Seed => ExitCode::SUCCESS,
+///         Command::Bus(command) => bus_runtime::app().execute(command, &cli.options),
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, Subcommand)]
+#[non_exhaustive]
+pub enum Command {
+    /// Handle messages until stopped (the default)
+    #[command(visible_alias = "worker", alias = "start")]
+    Run(RunArgs),
+    /// List the handlers, or explain who receives a routing key
+    #[command(visible_alias = "list")]
+    Handlers(handlers::HandlersArgs),
+    /// Declare the exchanges, queues and bindings that the handlers need
+    Setup(setup::SetupArgs),
+    /// Publish a message by hand
+    #[command(visible_alias = "send")]
+    Publish(publish::PublishArgs),
+    /// Check the handlers against each other, without a broker
+    Check(check::CheckArgs),
+    /// Show the exchanges, queues and bindings that the handlers need
+    Topology(topology::TopologyArgs),
+}
+
+#[derive(Parser)]
+#[command(after_help = EXIT_CODES, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Options of `run`, which is what happens without a command.
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+impl App {
+    /// Gives the program its command line, runs what it says, and returns the exit code.
+    ///
+    /// Without a command the app runs: it starts a runtime, installs logging, connects, declares, consumes, and drains after
+    /// SIGTERM or SIGINT. `--help` tells the rest.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let name = self.app_name();
+        let mut command = <Cli as clap::CommandFactory>::command().name(name.clone()).bin_name(name);
+        if let Some(version) = self.app_version() {
+            command = command.version(version.to_owned());
+        }
+        let parsed = command
+            .try_get_matches()
+            .and_then(|matches| <Cli as clap::FromArgMatches>::from_arg_matches(&matches));
+        match parsed {
+            Ok(Cli { options, command, run }) => self.execute(command.unwrap_or(Command::Run(run)), &options),
+            Err(error) => {
+                let _ = error.print();
+                ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+            }
+        }
+    }
+
+    /// Runs one command of the command line, for programs that have a command line of their own: see [`Command`].
+    #[must_use]
+    pub fn execute(mut self, command: Command, options: &Options) -> ExitCode {
+        let config = match options.config() {
+            Ok(config) => config,
+            Err(error) => return report::failed(&[error]),
+        };
+        let config = match self.config.take() {
+            // What the code sets wins over the environment, and the command line over both.
+            Some(mut set) => {
+                if options.broker_url.is_some() {
+                    set.broker_url = config.broker_url;
+                }
+                set
+            }
+            None => config,
+        };
+        for warning in &config.warnings {
+            report::warning(warning);
+        }
+        let (format, log_format) = match options.formats(&config) {
+            Ok(formats) => formats,
+            Err(error) => return report::failed(&[error]),
+        };
+        let app = self.config(config);
+        match command {
+            Command::Run(arguments) => {
+                log::install(options, log_format);
+                run::run(app, &arguments)
+            }
+            Command::Handlers(arguments) => handlers::handlers(&app, &arguments, format),
+            Command::Setup(arguments) => setup::setup(&app, &arguments, format),
+            Command::Publish(arguments) => {
+                log::install(options, log_format);
+                publish::publish(app, arguments)
+            }
+            Command::Check(arguments) => check::check(&app, &arguments),
+            Command::Topology(arguments) => topology::topology(&app, &arguments, format),
+        }
+    }
+}
+
+impl Options {
+    /// The settings of the environment, with what the command line says over them: for [`App::config`] in commands of your own.
+    ///
+    /// # Errors
+    /// As [`Config::from_env`], and for a broker's URL on the command line.
+    pub fn config(&self) -> Result<Config, Error> {
+        let mut config = Config::from_env()?;
+        if let Some(url) = &self.broker_url {
+            let url = BrokerUrl::parse(url)?;
+            if let Some(exchange) = url.exchange() {
+                config.plan.messages = exchange.to_string();
+            }
+            config.broker_url = Some(url);
+        }
+        Ok(config)
+    }
+}
+
+impl Options {
+    /// How results and the log are printed: by the command line, else by the environment.
+    fn formats(&self, config: &Config) -> Result<(Output, Option<LogFormat>), Error> {
+        let output =
+            self.output.map_or_else(|| named("BUS_OUTPUT", config.output.as_deref()), |set| Ok(Some(set)))?;
+        let log = self
+            .log_format
+            .map_or_else(|| named("BUS_LOG_FORMAT", config.log_format.as_deref()), |set| Ok(Some(set)))?;
+        Ok((output.unwrap_or_default(), log))
+    }
+}
+
+/// The choice that a variable of the environment names.
+fn named<T: ValueEnum>(variable: &str, value: Option<&str>) -> Result<Option<T>, Error> {
+    let Some(value) = value else { return Ok(None) };
+    T::from_str(value, true).map(Some).map_err(|_| {
+        let choices: Vec<_> = T::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
+        let choices: Vec<_> = choices.iter().map(clap::builder::PossibleValue::get_name).collect();
+        Error::new(ErrorKind::Config, format!("{variable} `{value}` is not one of {}", choices.join(", ")))
+    })
+}
+
+/// Runs a future on a runtime of its own.
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Error> {
+    if tokio::runtime::Handle::try_current().is_ok() {
+        return Err(Error::new(
+            ErrorKind::NestedRuntime,
+            "bus_runtime::run() starts its own runtime, but one is already running",
+        )
+        .with_help("remove #[tokio::main], or use bus_runtime::app().serve(..).await"));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(ErrorKind::Config, "can't start the async runtime").with_source(error))?;
+    let value = runtime.block_on(future);
+    // A plain `fn` handler that does not return must not keep the program from ending.
+    runtime.shutdown_timeout(BLOCKING_GRACE);
+    Ok(value)
+}
+
+/// How long blocking handlers may go on after everything else has ended.
+const BLOCKING_GRACE: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Reads a duration of the command line.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    parse_duration(text)
+        .ok_or_else(|| "say plain seconds, or a number and ms, s, m or h: 30, 500ms, 5m".to_owned())
+}

@@ -1,0 +1,167 @@
+//! `publish`: send a message by hand.
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{block_on, report};
+use crate::app::{App, Bus};
+use crate::envelope::header;
+use crate::error::{Error, ErrorKind};
+use crate::message::MessageType;
+use crate::topology::Plan;
+
+/// Options of `publish`.
+#[derive(Args, Clone, Debug)]
+pub struct PublishArgs {
+    /// A routing key such as wiki.page.saved, or the name of a message type such as UserCreated
+    #[arg(value_name = "KEY|TYPE")]
+    subject: String,
+    /// The body as JSON, @FILE to read it from a file, or - for standard input; without one, null
+    #[arg(value_name = "BODY|@FILE|-", allow_hyphen_values = true)]
+    body: Option<String>,
+    /// The exchange; found by itself when only one has a handler for the key
+    #[arg(short, long, value_name = "EXCHANGE")]
+    exchange: Option<String>,
+    /// A header, as often as you like
+    #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    headers: Vec<(String, String)>,
+    /// The content type of a body that is not JSON, which is then sent as it is
+    #[arg(long, value_name = "MIME")]
+    content_type: Option<String>,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("say NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Where a message goes.
+struct Target {
+    exchange: String,
+    key: String,
+    message: Option<MessageType>,
+}
+
+pub(super) fn publish(app: App, arguments: PublishArgs) -> ExitCode {
+    let result = app.plan().map_err(|mut errors| errors.swap_remove(0)).and_then(|plan| {
+        let settings = app.settings()?.plan;
+        let target = target(&plan, &arguments, &settings)?;
+        let body = body(&arguments)?;
+        block_on(send(app, arguments, target, body))?
+    });
+    match result {
+        Ok(text) => report::print(&text),
+        Err(error) => report::failed(&[error]),
+    }
+}
+
+/// Finds the exchange: by name of the message type, as asked for, or by who would receive the key.
+fn target(
+    plan: &Plan,
+    arguments: &PublishArgs,
+    settings: &crate::topology::PlanSettings,
+) -> Result<Target, Error> {
+    let subject = &arguments.subject;
+    let mut messages = plan.handlers.iter().filter_map(|entry| Some((entry.message?, &entry.exchange)));
+    if let Some((message, exchange)) =
+        messages.find(|(message, _)| message.short_name() == subject || message.topic == subject)
+    {
+        let exchange = arguments.exchange.clone().unwrap_or_else(|| exchange.to_string());
+        return Ok(Target { exchange, key: message.topic.to_owned(), message: Some(message) });
+    }
+    let to = |exchange: &str| Target { exchange: exchange.to_owned(), key: subject.clone(), message: None };
+    if let Some(exchange) = &arguments.exchange {
+        return Ok(to(&format!("{}{exchange}", settings.prefix)));
+    }
+    let mut exchanges: Vec<&str> = plan
+        .handlers
+        .iter()
+        .filter(|entry| entry.wants(&entry.exchange, subject, None))
+        .map(|entry| entry.exchange.as_str())
+        .collect();
+    exchanges.sort_unstable();
+    exchanges.dedup();
+    match exchanges.as_slice() {
+        [one] => Ok(to(one)),
+        [] => {
+            Err(Error::new(ErrorKind::Unroutable, format!("no handler of this program receives `{subject}`"))
+                .with_help(
+                    "name the exchange with -e; `handlers explain <KEY>` tells why nobody receives it",
+                ))
+        }
+        several => Err(Error::new(
+            ErrorKind::InvalidName,
+            format!("`{subject}` is received on {}", several.join(" and ")),
+        )
+        .with_help("choose the exchange with -e")),
+    }
+}
+
+/// The body as bytes; JSON is checked here, so that a slip of the keyboard is no dead letter.
+fn body(arguments: &PublishArgs) -> Result<Vec<u8>, Error> {
+    let unreadable = |what: &str, error| {
+        Error::new(ErrorKind::Codec, format!("can't read the body from {what}")).with_source(error)
+    };
+    let bytes = match arguments.body.as_deref() {
+        None => b"null".to_vec(),
+        Some("-") => {
+            let mut bytes = Vec::new();
+            std::io::stdin()
+                .lock()
+                .read_to_end(&mut bytes)
+                .map_err(|error| unreadable("standard input", error))?;
+            bytes
+        }
+        Some(text) => match text.strip_prefix('@') {
+            Some(path) => std::fs::read(path).map_err(|error| unreadable(path, error))?,
+            None => text.as_bytes().to_vec(),
+        },
+    };
+    if arguments.content_type.is_none() {
+        serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).map_err(|error| {
+            Error::new(ErrorKind::Codec, format!("the body is not JSON: {error}"))
+                .with_help("quote it for the shell: '{\"page\": \"home\"}'; a text is '\"text\"'; other formats need --content-type")
+        })?;
+    }
+    Ok(bytes)
+}
+
+/// Sends it. The embedded broker lives in this process, so the handlers run here, too.
+async fn send(app: App, arguments: PublishArgs, target: Target, body: Vec<u8>) -> Result<String, Error> {
+    let embedded = app.is_embedded()?;
+    let bus = if embedded { app.start().await? } else { app.publisher_only().await? };
+    let sent = transmit(&bus, arguments, &target, body).await;
+    if embedded && sent.is_ok() {
+        report::warning(
+            "no BROKER_URL is set: the embedded broker lives in this process, so the handlers run here",
+        );
+        bus.settled().await?;
+    }
+    let stats = bus.stats();
+    bus.shutdown().await;
+    sent?;
+    let mut text = format!("published {} on {}\n", target.key, target.exchange);
+    for handler in stats.handlers.iter().filter(|handler| handler.called > 0) {
+        text.push_str(&format!(
+            "  {}: handled {}, failed attempts {}, dead letters {}\n",
+            handler.name, handler.handled, handler.failed, handler.dead_lettered
+        ));
+    }
+    Ok(text)
+}
+
+async fn transmit(bus: &Bus, arguments: PublishArgs, target: &Target, body: Vec<u8>) -> Result<(), Error> {
+    let json = || "application/json".to_owned();
+    let mut publish = bus
+        .publish_raw(&target.exchange, &target.key, body)
+        .content_type(arguments.content_type.unwrap_or_else(json));
+    if let Some(message) = target.message {
+        publish = publish.message_type(message.topic).header(header::VERSION, message.version);
+    }
+    for (name, value) in arguments.headers {
+        publish = publish.header(name, value);
+    }
+    publish.await
+}

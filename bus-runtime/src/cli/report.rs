@@ -1,0 +1,66 @@
+//! Errors and warnings as people read them.
+
+use std::error::Error as _;
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::error::Error;
+
+/// Prints errors and returns the exit code of the first.
+pub(super) fn failed(errors: &[Error]) -> ExitCode {
+    let mut stderr = std::io::stderr().lock();
+    for error in errors {
+        // When even stderr is gone, the exit code has to say it.
+        let _ = stderr.write_all(render(error).as_bytes());
+    }
+    ExitCode::from(errors.first().map_or(70, |error| error.kind().exit_code()))
+}
+
+pub(super) fn warning(text: &str) {
+    let _ = writeln!(std::io::stderr(), "warning: {text}");
+}
+
+/// Prints a result.
+pub(super) fn print(text: &str) -> ExitCode {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read has seen enough, as `head` does.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(70),
+    }
+}
+
+/// An error with its code, places, causes and the way out.
+pub(super) fn render(error: &Error) -> String {
+    let mut text = format!("error[{}]: {error}\n", error.kind().code());
+    for (place, label) in error.places() {
+        text.push_str(&format!("  --> {place}  {label}\n"));
+    }
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!("  cause: {cause}\n"));
+        source = cause.source();
+    }
+    if let Some(help) = error.help() {
+        text.push_str(&format!("  help: {}\n", help.replace('\n', "\n        ")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{ErrorKind, Place};
+
+    #[test]
+    fn an_error_names_places_causes_and_the_way_out() {
+        let error = Error::new(ErrorKind::DuplicateHandler, "task `SendInvoice` has two handlers")
+            .with_place(Place { file: "src/a.rs", line: 3, column: 1 }, "first handler")
+            .with_source(std::io::Error::other("because"))
+            .with_help("make it an event");
+        assert_eq!(
+            render(&error),
+            "error[BUS0003]: task `SendInvoice` has two handlers\n  --> src/a.rs:3:1  first handler\n  cause: because\n  help: make it an event\n"
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! What has happened so far, in numbers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The counters of one handler. Relaxed: each is exact, but they are not read at one instant.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) called: Counter,
+    pub(crate) handled: Counter,
+    pub(crate) failed: Counter,
+    pub(crate) retried: Counter,
+    pub(crate) requeued: Counter,
+    pub(crate) dead_lettered: Counter,
+    pub(crate) filtered: Counter,
+    pub(crate) discarded: Counter,
+    pub(crate) published: Counter,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What an app has done since it started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Messages that the broker has confirmed.
+    pub published: u64,
+    /// Those of them that no queue wanted.
+    pub unroutable: u64,
+    /// Each handler, in the order of the plan.
+    pub handlers: Vec<HandlerStats>,
+}
+
+/// What one handler has done since the app started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HandlerStats {
+    /// Its name.
+    pub name: String,
+    /// `audit`, `react`, `event`, `task` or `command`.
+    pub kind: &'static str,
+    /// Its queue.
+    pub queue: String,
+    /// How often it was called, attempts after the first included.
+    pub called: u64,
+    /// Messages that it has handled with success.
+    pub handled: u64,
+    /// Attempts that ended in an error, a panic or a timeout.
+    pub failed: u64,
+    /// Copies that were published for another attempt.
+    pub retried: u64,
+    /// Copies that were put back at the handler's wish.
+    pub requeued: u64,
+    /// Messages that went to the dead letters.
+    pub dead_lettered: u64,
+    /// Messages that its filter did not want.
+    pub filtered: u64,
+    /// Messages that were acknowledged although the handler failed.
+    pub discarded: u64,
+    /// Messages that it has published: those that were held until it had succeeded, and then confirmed.
+    pub published: u64,
+}

@@ -1,0 +1,190 @@
+//! What all parts of a running app share: the transport, the state, the counters, and the way out for every message.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+
+use crate::command::Replies;
+use crate::envelope::{Envelope, Text};
+use crate::error::{Error, ErrorKind};
+use crate::extract::StateMap;
+use crate::publish::Draft;
+use crate::shutdown::Shutdown;
+use crate::topology::{PlanSettings, delay, naming};
+use crate::transport::{Confirmation, Transport};
+
+/// Publishes that may wait for their confirm at once: enough to hide the round trip, and an end to the memory they hold.
+pub(crate) const IN_FLIGHT_MAX: usize = 1024;
+/// Topics of which it is remembered that their being unroutable was logged; beyond that it is logged again.
+const LOGGED_TOPICS_MAX: usize = 1024;
+
+/// Sees every message that the broker has confirmed.
+pub(crate) type Observer = Arc<dyn Fn(&Arc<Envelope>) + Send + Sync>;
+
+/// What all parts of a running app share.
+pub(crate) struct Hub {
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) settings: PlanSettings,
+    pub(crate) state: StateMap,
+    pub(crate) app_id: Text,
+    /// Names this process in dead letters and consumer tags.
+    pub(crate) worker: String,
+    pub(crate) publish_timeout: Duration,
+    pub(crate) replies: Replies,
+    pub(crate) observer: Option<Observer>,
+    published: AtomicU64,
+    unroutable: AtomicU64,
+    window: Semaphore,
+    stopping: watch::Sender<bool>,
+    finished: watch::Sender<bool>,
+    ladder_levels: tokio::sync::Mutex<u64>,
+    logged_topics: Mutex<HashSet<String>>,
+}
+
+impl Hub {
+    pub(crate) fn new(
+        transport: Arc<dyn Transport>,
+        settings: PlanSettings,
+        state: StateMap,
+        app: &str,
+    ) -> Self {
+        Self {
+            transport,
+            settings,
+            state,
+            app_id: Text::Owned(app.to_owned()),
+            worker: format!("{app}-{}", std::process::id()),
+            publish_timeout: crate::config::PUBLISH_TIMEOUT_DEFAULT,
+            replies: Replies::default(),
+            observer: None,
+            published: AtomicU64::new(0),
+            unroutable: AtomicU64::new(0),
+            window: Semaphore::new(IN_FLIGHT_MAX),
+            stopping: watch::Sender::new(false),
+            finished: watch::Sender::new(false),
+            ladder_levels: tokio::sync::Mutex::new(0),
+            logged_topics: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn shutdown(&self) -> Shutdown {
+        Shutdown::new(self.stopping.subscribe())
+    }
+
+    pub(crate) fn begin_shutdown(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Tells when the app has drained: nothing is published any more.
+    pub(crate) fn shutdown_finished(&self) -> watch::Receiver<bool> {
+        self.finished.subscribe()
+    }
+
+    pub(crate) fn finish_shutdown(&self) {
+        self.finished.send_replace(true);
+    }
+
+    /// Messages that the broker has confirmed, and those of them that no queue wanted.
+    pub(crate) fn published(&self) -> (u64, u64) {
+        (self.published.load(Ordering::Relaxed), self.unroutable.load(Ordering::Relaxed))
+    }
+
+    /// Publishes one message within the publish timeout and says whether a queue has it.
+    pub(crate) async fn send(&self, envelope: Arc<Envelope>) -> Result<Confirmation, Error> {
+        let publish = async {
+            let _permit = self.window.acquire().await;
+            let confirmed = self.transport.publish(Arc::clone(&envelope)).await;
+            if let (Ok(_), Some(observer)) = (&confirmed, &self.observer) {
+                observer(&envelope);
+            }
+            confirmed
+        };
+        match tokio::time::timeout(self.publish_timeout, publish).await {
+            Ok(confirmed) => confirmed,
+            Err(_) => Err(Error::new(
+                ErrorKind::TimedOut,
+                format!("the broker did not confirm within {:?}", self.publish_timeout),
+            )
+            .with_help("the message may have arrived; its id is the same when it is published again")),
+        }
+    }
+
+    /// Sends a draft, by way of the ladder when it is delayed, and judges what it means when no queue wants it.
+    pub(crate) async fn send_draft(&self, draft: Draft) -> Result<(), Error> {
+        let Draft { envelope, delay, importance, has_own_id: _ } = draft;
+        let topic = format!("{}:{}", envelope.exchange, envelope.routing_key);
+        let confirmation = match delay {
+            Some(delay) => self.send_later(envelope, delay).await?,
+            None => self.send(Arc::new(envelope)).await?,
+        };
+        self.published.fetch_add(1, Ordering::Relaxed);
+        if confirmation == Confirmation::Unroutable {
+            self.unroutable.fetch_add(1, Ordering::Relaxed);
+            return importance.judge_unroutable(self, &topic);
+        }
+        Ok(())
+    }
+
+    /// Lets a message climb down the ladder to the exchange and the routing key that it has.
+    pub(crate) async fn send_later(
+        &self,
+        mut envelope: Envelope,
+        wait: Duration,
+    ) -> Result<Confirmation, Error> {
+        // Rounded up: a message is never early.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        if seconds == 0 {
+            return self.send(Arc::new(envelope)).await;
+        }
+        if wait > crate::policy::DELAY_MAX {
+            return Err(Error::new(
+                ErrorKind::InvalidName,
+                format!("a delay of {wait:?} is longer than 2^28 s"),
+            ));
+        }
+        self.declare_ladder(seconds).await?;
+        crate::due::address(&mut envelope);
+        let (exchange, routing_key) = delay::entry(&self.settings.prefix, seconds)?;
+        envelope.exchange = exchange;
+        envelope.routing_key = routing_key;
+        self.send(Arc::new(envelope)).await
+    }
+
+    /// Declares the levels of the ladder that this delay needs, once.
+    async fn declare_ladder(&self, seconds: u64) -> Result<(), Error> {
+        let mut declared = self.ladder_levels.lock().await;
+        if seconds > *declared {
+            self.transport.declare(&delay::ladder(&self.settings.prefix, seconds)?).await?;
+            // The level of the highest bit takes every delay with that bit.
+            *declared = (seconds + 1).next_power_of_two() - 1;
+        }
+        Ok(())
+    }
+
+    /// The exchange that holds messages for a constant delay.
+    pub(crate) fn delay_exchange(&self, wait: Duration) -> String {
+        naming::delay(&self.settings.prefix, wait)
+    }
+
+    /// Whether this topic's being unroutable is not logged yet.
+    pub(crate) fn first_unroutable(&self, topic: &str) -> bool {
+        let mut topics = self.logged_topics.lock().unwrap_or_else(PoisonError::into_inner);
+        if topics.len() >= LOGGED_TOPICS_MAX {
+            topics.clear();
+        }
+        topics.insert(topic.to_owned())
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("worker", &self.worker)
+            .field("transport", &self.transport)
+            .finish_non_exhaustive()
+    }
+}

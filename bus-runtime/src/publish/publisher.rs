@@ -1,0 +1,209 @@
+//! The handle that publishes.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock, Weak};
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::draft::{Draft, Importance, Publish, Via};
+use crate::command::Execute;
+use crate::envelope::{Envelope, Text, header};
+use crate::error::{Error, ErrorKind};
+use crate::hub::Hub;
+use crate::message::{Command, Kind, Message, MessageKind, Publishable};
+use crate::names::{ExchangeName, RoutingKey};
+use crate::scope::{CURRENT, Scope};
+
+/// The app that `run()` has started, for `message.publish()` outside of handlers.
+static PROCESS_WIDE: OnceLock<Weak<Hub>> = OnceLock::new();
+
+/// The content type of what is encoded by serde.
+const JSON: &str = "application/json";
+
+/// Publishes messages. A cheap handle: clone it as you like.
+///
+/// As an argument of a handler, it holds messages back until the handler has succeeded and sends them before the handler's
+/// message is acknowledged; a handler that fails sends nothing. From [`Bus`](crate::Bus) it sends at once.
+///
+/// Messages are persistent, mandatory and confirmed, with a UUID v7 as id.
+#[derive(Clone)]
+pub struct Publisher(Via);
+
+impl Publisher {
+    pub(crate) fn of(scope: &Arc<Scope>) -> Self {
+        Self(Via::Scope(Arc::clone(scope)))
+    }
+
+    pub(crate) fn direct(hub: &Arc<Hub>) -> Self {
+        Self(Via::Hub(Arc::clone(hub)))
+    }
+
+    /// Publishes an event or a task under its own topic.
+    ///
+    /// # Errors
+    /// (when awaited) [`Unroutable`](ErrorKind::Unroutable) for a task that no queue takes, [`Nacked`](ErrorKind::Nacked),
+    /// [`TimedOut`](ErrorKind::TimedOut) and [`Disconnected`](ErrorKind::Disconnected) when the broker does not confirm it.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the message may have been published or not.
+    pub fn publish<M: Message>(&self, message: &M) -> Publish
+    where
+        M::Kind: Publishable,
+    {
+        Publish::new(self.typed(message), self.0.clone())
+    }
+
+    /// Publishes an event or a task at once, although the handler that does so may still fail.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn publish_now<M: Message>(&self, message: &M) -> Publish
+    where
+        M::Kind: Publishable,
+    {
+        self.publish(message).now()
+    }
+
+    /// Publishes on the `audit` exchange: an imperative message, "do this", sent before a change is made.
+    ///
+    /// # Errors
+    /// (when awaited) [`Unroutable`](ErrorKind::Unroutable) when no queue takes it; else as [`publish`](Self::publish).
+    pub fn audit<B: Serialize + ?Sized>(&self, key: impl AsRef<str>, body: &B) -> Publish {
+        let draft = self.encoded(|hub| &hub.settings.audit, key.as_ref(), body, Importance::Required);
+        Publish::new(draft, self.0.clone())
+    }
+
+    /// Publishes on the `react` exchange: an advisory message, "this was done", sent after a change was made.
+    ///
+    /// # Errors
+    /// (when awaited) as [`publish`](Self::publish).
+    pub fn react<B: Serialize + ?Sized>(&self, key: impl AsRef<str>, body: &B) -> Publish {
+        let draft = self.encoded(|hub| &hub.settings.react, key.as_ref(), body, Importance::Counted);
+        Publish::new(draft, self.0.clone())
+    }
+
+    /// Publishes bytes on any exchange, as they are and without a content type.
+    ///
+    /// # Errors
+    /// (when awaited) [`Unroutable`](ErrorKind::Unroutable) when no queue takes it; else as [`publish`](Self::publish).
+    pub fn publish_raw(
+        &self,
+        exchange: impl AsRef<str>,
+        key: impl AsRef<str>,
+        body: impl Into<Bytes>,
+    ) -> Publish {
+        let draft = self.hub().and_then(|hub| {
+            let exchange = ExchangeName::new(exchange)?;
+            Ok(self.draft(&hub, exchange, RoutingKey::new(key)?, body.into(), Importance::Required))
+        });
+        Publish::new(draft, self.0.clone())
+    }
+
+    /// Sends a command to its handler and waits for the reply, at most 30 s unless
+    /// [`timeout`](Execute::timeout) says otherwise. It goes out at once, in a handler too.
+    ///
+    /// # Errors
+    /// (when awaited) [`CommandFailed`](ErrorKind::CommandFailed) with the text of the handler's error,
+    /// [`Unroutable`](ErrorKind::Unroutable) when there is no handler, [`TimedOut`](ErrorKind::TimedOut), and as
+    /// [`publish`](Self::publish).
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, the command may still be handled; its reply is ignored.
+    #[expect(clippy::needless_pass_by_value, reason = "executing a command uses it up")]
+    pub fn execute<M, R>(&self, command: M) -> Execute<R>
+    where
+        M: Message<Kind = Command<R>>,
+        R: serde::de::DeserializeOwned + 'static,
+    {
+        let draft = self.typed(&command);
+        Execute::new(draft.and_then(|draft| Ok((self.hub()?, draft))))
+    }
+
+    /// The app's hub, when there is one here and the handler has not ended.
+    fn hub(&self) -> Result<Arc<Hub>, Error> {
+        match &self.0 {
+            Via::Hub(hub) => Ok(Arc::clone(hub)),
+            Via::Scope(scope) => scope.check_open().map(|()| Arc::clone(&scope.hub)),
+            Via::Nowhere => Err(Error::new(ErrorKind::NoBus, "there is no bus to publish on")
+                .with_help("publish in a handler, or on the `Bus` that `app().start()` returns")),
+        }
+    }
+
+    /// A message type under its own topic, with everything that the type says.
+    fn typed<M: Message>(&self, message: &M) -> Result<Draft, Error> {
+        let importance = match <M::Kind as Kind>::KIND {
+            MessageKind::Event if M::TERMINAL => Importance::Silent,
+            MessageKind::Event => Importance::Counted,
+            MessageKind::Task | MessageKind::Command => Importance::Required,
+        };
+        let mut draft =
+            self.encoded(|hub| M::EXCHANGE.unwrap_or(&hub.settings.messages), M::TOPIC, message, importance)?;
+        let properties = &mut draft.envelope.properties;
+        properties.message_type = Some(Text::Borrowed(M::TOPIC));
+        properties.priority = M::PRIORITY;
+        properties.expiration = M::TTL_MILLIS.map(std::time::Duration::from_millis);
+        draft.envelope.headers.set(header::VERSION, M::VERSION);
+        Ok(draft)
+    }
+
+    fn encoded<B: Serialize + ?Sized>(
+        &self,
+        exchange: impl FnOnce(&Hub) -> &str,
+        key: &str,
+        body: &B,
+        importance: Importance,
+    ) -> Result<Draft, Error> {
+        let hub = self.hub()?;
+        let exchange = hub.settings.exchange(exchange(&hub))?;
+        let key = RoutingKey::new(key)?;
+        let body = serde_json::to_vec(body).map_err(|error| {
+            Error::new(ErrorKind::Codec, format!("can't encode the body of `{key}`")).with_source(error)
+        })?;
+        let mut draft = self.draft(&hub, exchange, key, body.into(), importance);
+        draft.envelope.properties.content_type = Some(Text::Borrowed(JSON));
+        Ok(draft)
+    }
+
+    fn draft(
+        &self,
+        hub: &Hub,
+        exchange: ExchangeName,
+        key: RoutingKey,
+        body: Bytes,
+        importance: Importance,
+    ) -> Draft {
+        let mut envelope = Envelope::new(exchange, key, body);
+        envelope.properties.persistent = true;
+        envelope.properties.message_id = Some(Text::Owned(crate::seam::message_id()));
+        envelope.properties.timestamp = Some(crate::seam::wall_clock());
+        envelope.properties.app_id = Some(hub.app_id.clone());
+        if let Via::Scope(scope) = &self.0 {
+            scope.inherit(&mut envelope);
+        }
+        Draft { envelope, delay: None, importance, has_own_id: false }
+    }
+}
+
+/// The publisher of the place where it is called: of the handler, else of the app that `run()` has started.
+pub(crate) fn here() -> Publisher {
+    let scope = CURRENT.try_with(Arc::clone).ok().map(Via::Scope);
+    let process_wide = || PROCESS_WIDE.get().and_then(Weak::upgrade).map(Via::Hub);
+    Publisher(scope.or_else(process_wide).unwrap_or(Via::Nowhere))
+}
+
+/// Makes an app the one that `message.publish()` finds outside of handlers; the first one stays.
+pub(crate) fn set_process_wide(hub: &Arc<Hub>) {
+    let _ = PROCESS_WIDE.set(Arc::downgrade(hub));
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let via = match &self.0 {
+            Via::Hub(_) => "direct",
+            Via::Scope(_) => "of a handler",
+            Via::Nowhere => "nowhere",
+        };
+        write!(f, "Publisher({via})")
+    }
+}

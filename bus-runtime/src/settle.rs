@@ -1,0 +1,175 @@
+//! From what a handler decided to what the broker is told. Pure: the same outcome and attempt give the same settlement.
+
+use std::time::Duration;
+
+use crate::outcome::{DeadLetterReason, Disposition, HandlerError, Outcome};
+use crate::policy::{OnError, RetryPolicy};
+
+/// How often a message may be requeued by its handler before that counts as a failure: the delivery limit of our queues.
+pub(crate) const REQUEUES_MAX: u32 = crate::topology::plan::DELIVERY_LIMIT;
+
+/// What becomes of a message, for one handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Settlement {
+    /// It is done.
+    Ack,
+    /// It is forgotten although it was not handled.
+    Discard,
+    /// A copy waits for its next attempt.
+    Retry { delay: Duration, attempt: u32, error: String, error_type: &'static str },
+    /// A copy goes to the end of the queue.
+    Requeue { requeues: u32, error: String, error_type: &'static str },
+    /// A copy goes to the dead letters.
+    DeadLetter { reason: DeadLetterReason, error: String, error_type: &'static str },
+}
+
+/// What a settlement depends on beside the outcome.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstances {
+    /// The number of this attempt, from 1.
+    pub(crate) attempt: u32,
+    /// How often the handler has put the message back.
+    pub(crate) requeues: u32,
+    /// How long ago the first attempt failed; zero at the first.
+    pub(crate) since_first_failure: Duration,
+    /// The lot that decides the jitter, below [`JITTER_BUCKETS`](crate::policy::JITTER_BUCKETS).
+    pub(crate) lot: u32,
+}
+
+/// Decides what becomes of a message.
+pub(crate) fn settlement(
+    outcome: &Outcome,
+    policy: &RetryPolicy,
+    on_error: OnError,
+    now: Circumstances,
+) -> Settlement {
+    match outcome {
+        Outcome::Done(_) => Settlement::Ack,
+        Outcome::Discard => Settlement::Discard,
+        Outcome::Requeue => requeue(now, "the handler put the message back", "requeue"),
+        Outcome::Retry(delay) => retry(*delay, policy, now, "the handler asked for another attempt", "retry"),
+        Outcome::DeadLetter(reason, text) => {
+            Settlement::DeadLetter { reason: *reason, error: text.clone(), error_type: reason.as_str() }
+        }
+        Outcome::Failed(error) => failed(error, policy, on_error, now),
+    }
+}
+
+fn failed(error: &HandlerError, policy: &RetryPolicy, on_error: OnError, now: Circumstances) -> Settlement {
+    let text = error.chain();
+    match (error.disposition(), on_error) {
+        (Some(Disposition::Discard), _) | (None, OnError::Discard) => Settlement::Discard,
+        (Some(Disposition::Retry(delay)), _) => retry(delay, policy, now, &text, error.type_name()),
+        (None, OnError::Retry) => retry(None, policy, now, &text, error.type_name()),
+        (None, OnError::Requeue) => requeue(now, &text, error.type_name()),
+        (Some(Disposition::DeadLetter), _) => dead(DeadLetterReason::Permanent, &text, error.type_name()),
+        (None, OnError::DeadLetter) => dead(DeadLetterReason::Failed, &text, error.type_name()),
+    }
+}
+
+fn retry(
+    delay: Option<Duration>,
+    policy: &RetryPolicy,
+    now: Circumstances,
+    error: &str,
+    error_type: &'static str,
+) -> Settlement {
+    let late = policy.give_up_after.is_some_and(|limit| now.since_first_failure >= limit);
+    if now.attempt > policy.max || late {
+        return dead(DeadLetterReason::Failed, error, error_type);
+    }
+    let delay = delay.unwrap_or_else(|| policy.delay(now.attempt, now.lot)).min(crate::policy::DELAY_MAX);
+    Settlement::Retry { delay, attempt: now.attempt + 1, error: error.to_owned(), error_type }
+}
+
+fn requeue(now: Circumstances, error: &str, error_type: &'static str) -> Settlement {
+    if now.requeues >= REQUEUES_MAX {
+        return dead(DeadLetterReason::Failed, error, error_type);
+    }
+    Settlement::Requeue { requeues: now.requeues + 1, error: error.to_owned(), error_type }
+}
+
+fn dead(reason: DeadLetterReason, error: &str, error_type: &'static str) -> Settlement {
+    Settlement::DeadLetter { reason, error: error.to_owned(), error_type }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{ack, reject, requeue, retry, retry_later};
+
+    const FIRST: Circumstances =
+        Circumstances { attempt: 1, requeues: 0, since_first_failure: Duration::ZERO, lot: 0 };
+
+    fn decide(outcome: Outcome, on_error: OnError, now: Circumstances) -> Settlement {
+        settlement(&outcome, &RetryPolicy::default(), on_error, now)
+    }
+
+    fn failure() -> Outcome {
+        Outcome::Failed(HandlerError::new("no"))
+    }
+
+    /// A settlement without its texts.
+    #[derive(Debug, PartialEq)]
+    enum Wanted {
+        Ack,
+        Discard,
+        RetryIn(u64),
+        Requeue(u32),
+        Dead(DeadLetterReason),
+    }
+
+    fn kind(settlement: &Settlement) -> Wanted {
+        match settlement {
+            Settlement::Ack => Wanted::Ack,
+            Settlement::Discard => Wanted::Discard,
+            Settlement::Retry { delay, .. } => Wanted::RetryIn(delay.as_secs()),
+            Settlement::Requeue { requeues, .. } => Wanted::Requeue(*requeues),
+            Settlement::DeadLetter { reason, .. } => Wanted::Dead(*reason),
+        }
+    }
+
+    #[test]
+    fn every_outcome_has_one_settlement() {
+        use DeadLetterReason::{Failed, Permanent, Rejected};
+        let failed = |error| Outcome::Failed(error);
+        let soon = Duration::from_secs(3);
+        let table = [
+            (ack(), OnError::Retry, Wanted::Ack),
+            (Outcome::Discard, OnError::Retry, Wanted::Discard),
+            (requeue(), OnError::Retry, Wanted::Requeue(1)),
+            (retry(), OnError::DeadLetter, Wanted::RetryIn(1)),
+            (retry_later(Duration::from_secs(9)), OnError::Retry, Wanted::RetryIn(9)),
+            (reject("bad"), OnError::Retry, Wanted::Dead(Rejected)),
+            (failure(), OnError::Retry, Wanted::RetryIn(1)),
+            (failure(), OnError::Discard, Wanted::Discard),
+            (failure(), OnError::Requeue, Wanted::Requeue(1)),
+            (failure(), OnError::DeadLetter, Wanted::Dead(Failed)),
+            (failed(HandlerError::permanent("no")), OnError::Retry, Wanted::Dead(Permanent)),
+            (failed(HandlerError::transient("no")), OnError::DeadLetter, Wanted::RetryIn(1)),
+            (failed(HandlerError::retry_after("no", soon)), OnError::Discard, Wanted::RetryIn(3)),
+        ];
+        for (outcome, on_error, wanted) in table {
+            let name = format!("{outcome:?} with {on_error:?}");
+            assert_eq!(kind(&decide(outcome, on_error, FIRST)), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn attempts_requeues_and_time_run_out() {
+        let dead = Wanted::Dead(DeadLetterReason::Failed);
+        let last = Circumstances { attempt: 5, ..FIRST };
+        assert_eq!(kind(&decide(failure(), OnError::Retry, last)), Wanted::RetryIn(16));
+        let over = Circumstances { attempt: 6, ..FIRST };
+        assert_eq!(kind(&decide(failure(), OnError::Retry, over)), dead);
+        assert_eq!(kind(&decide(retry_later(Duration::ZERO), OnError::Retry, over)), dead);
+
+        let put_back = Circumstances { requeues: REQUEUES_MAX, ..FIRST };
+        assert_eq!(kind(&decide(requeue(), OnError::Retry, put_back)), dead);
+
+        let policy = RetryPolicy { give_up_after: Some(Duration::from_secs(10)), ..RetryPolicy::default() };
+        let late = Circumstances { since_first_failure: Duration::from_secs(10), attempt: 2, ..FIRST };
+        assert_eq!(kind(&settlement(&failure(), &policy, OnError::Retry, late)), dead);
+    }
+}

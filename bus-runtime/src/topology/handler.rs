@@ -1,0 +1,143 @@
+//! One handler as the plan knows it: a registration with every default filled in.
+
+use std::any::TypeId;
+use std::time::Duration;
+
+use crate::binding_key::BindingKey;
+use crate::error::{Error, ErrorKind, Place};
+use crate::extract::Arguments;
+use crate::message::{MessageKind, MessageType};
+use crate::names::{ExchangeName, QueueName};
+use crate::policy::{AckMode, OnError, RetryPolicy};
+use crate::registration::{ErrorHook, Filter, HandlerFn};
+
+/// What a handler is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum HandlerKind {
+    /// Messages of the `audit` exchange.
+    Audit,
+    /// Messages of the `react` exchange.
+    React,
+    /// One message type.
+    Message(MessageKind),
+}
+
+impl HandlerKind {
+    /// `audit`, `react`, `event`, `task` or `command`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Audit => "audit",
+            Self::React => "react",
+            Self::Message(kind) => kind.as_str(),
+        }
+    }
+}
+
+/// One handler as the plan knows it.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each is the option of that name, documented at the attributes")]
+pub struct HandlerEntry {
+    /// The path of the function, or the name it was given.
+    pub name: String,
+    /// The crate, or the group it was given.
+    pub group: String,
+    /// What it is for.
+    pub kind: HandlerKind,
+    /// The exchange that its queue is bound to.
+    pub exchange: ExchangeName,
+    /// What its queue is bound with; all attributes of the function and exchange together.
+    pub keys: Vec<CapturingKey>,
+    /// Its message type, when it has one.
+    pub message: Option<MessageType>,
+    /// Its queue.
+    pub queue: QueueName,
+    /// After how long it is cancelled; `None` is never.
+    pub timeout: Option<Duration>,
+    pub retry: RetryPolicy,
+    pub on_error: OnError,
+    pub error_hook: Option<ErrorHook>,
+    pub ack: AckMode,
+    pub concurrency: u16,
+    pub prefetch: u16,
+    /// Higher first, inside a shared queue.
+    pub priority: i32,
+    pub when: Option<Filter>,
+    /// Where its first attribute stands.
+    pub place: Place,
+    pub(crate) identity: fn() -> TypeId,
+    pub(crate) arguments: fn(&mut Arguments),
+    pub(crate) call: HandlerFn,
+}
+
+impl HandlerEntry {
+    /// Whether a message of this type and routing key is for it.
+    pub(crate) fn wants(&self, exchange: &str, routing_key: &str, message_type: Option<&str>) -> bool {
+        let of_this_type = match (&self.message, message_type) {
+            (Some(message), Some(actual)) => message.topic == actual,
+            _ => true,
+        };
+        of_this_type && self.exchange == exchange && self.keys.iter().any(|key| key.key.matches(routing_key))
+    }
+
+    /// The word of a routing key that `{name}` stands for, by the first of its keys that matches and captures it.
+    pub(crate) fn capture<'k>(&self, name: &str, routing_key: &'k str) -> Option<&'k str> {
+        self.keys.iter().find_map(|key| key.capture(name, routing_key))
+    }
+}
+
+/// A binding key in which words may be named: `wiki.{page}.edited` binds `wiki.*.edited`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CapturingKey {
+    /// As it stands in the attribute.
+    pub text: String,
+    /// As the broker knows it.
+    pub key: BindingKey,
+    captures: Vec<(String, usize)>,
+}
+
+impl CapturingKey {
+    /// Reads a key as an attribute holds it.
+    pub(crate) fn parse(text: &str, place: Place) -> Result<Self, Error> {
+        let mut captures = Vec::new();
+        let words: Vec<&str> = text
+            .split('.')
+            .enumerate()
+            .map(|(position, word)| match word.strip_prefix('{').and_then(|word| word.strip_suffix('}')) {
+                Some(name) => {
+                    captures.push((name.to_owned(), position));
+                    "*"
+                }
+                None => word,
+            })
+            .collect();
+        let key = BindingKey::parse(words.join(".")).map_err(|error| {
+            Error::new(ErrorKind::Registration, format!("`{text}` is not a binding key: {error}"))
+                .with_place(place, "declared here")
+        })?;
+        Ok(Self { text: text.to_owned(), key, captures })
+    }
+
+    fn capture<'k>(&self, name: &str, routing_key: &'k str) -> Option<&'k str> {
+        let (_, position) = self.captures.iter().find(|(capture, _)| capture == name)?;
+        self.key.matches(routing_key).then(|| routing_key.split('.').nth(*position)).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: Place = Place { file: "src/lib.rs", line: 1, column: 1 };
+
+    #[test]
+    fn a_named_word_is_one_word_on_the_wire_and_comes_back() {
+        let key = CapturingKey::parse("wiki.{page}.edited", PLACE).unwrap();
+        assert_eq!(key.key.as_str(), "wiki.*.edited");
+        assert_eq!(key.capture("page", "wiki.home.edited"), Some("home"));
+        assert_eq!(key.capture("page", "wiki..edited"), Some(""));
+        assert_eq!(key.capture("page", "wiki.home.deleted"), None);
+        assert_eq!(key.capture("user", "wiki.home.edited"), None);
+    }
+}

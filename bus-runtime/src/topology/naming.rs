@@ -1,0 +1,44 @@
+//! How queues and helper exchanges are called: stable when unrelated handlers come and go.
+
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::names::{ExchangeName, QueueName};
+use crate::registration::HandlerId;
+
+/// Prefix of everything that Bus declares for itself.
+pub const OWN_PREFIX: &str = "bus.";
+
+/// The queue that delayed messages with a delay chosen at run time come out of.
+pub const DUE_QUEUE: &str = "bus.due";
+
+/// `<crate>.<module>.<fn>.<suffix>`: the queue of a handler that does not name one.
+pub(crate) fn handler_queue(prefix: &str, id: HandlerId, suffix: &str) -> Result<QueueName, Error> {
+    let path = id.module.replace("::", ".");
+    Ok(QueueName::new(format!("{prefix}{path}.{}.{suffix}", id.name))?)
+}
+
+/// `<queue>.dead`: where the dead letters of a queue are.
+pub(crate) fn dead_queue(queue: &str) -> Result<QueueName, Error> {
+    Ok(QueueName::new(format!("{queue}.dead"))?)
+}
+
+/// `bus.delay.<ms>`: the exchange, and the queue of the same name, that hold messages for this long.
+pub(crate) fn delay(prefix: &str, delay: Duration) -> String {
+    format!("{prefix}{OWN_PREFIX}delay.{}", delay.as_millis())
+}
+
+/// `bus.ladder.<level>`: one level of the ladder for delays chosen at run time; it waits 2^level seconds or passes on.
+pub(crate) fn ladder(prefix: &str, level: u32) -> String {
+    format!("{prefix}{OWN_PREFIX}ladder.{level:02}")
+}
+
+/// `bus.due`, where the ladder ends.
+pub(crate) fn due(prefix: &str) -> String {
+    format!("{prefix}{DUE_QUEUE}")
+}
+
+/// A name that Bus made itself, of known length.
+pub(crate) fn exchange(name: &str) -> Result<ExchangeName, Error> {
+    Ok(ExchangeName::new(name)?)
+}

@@ -1,0 +1,490 @@
+//! From registrations to handlers, queues and a topology. Pure: the same registrations give the same plan.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::handler::{CapturingKey, HandlerEntry, HandlerKind};
+use super::{
+    Binding, DeadLetterStrategy, Destination, Exchange, Overflow, Queue, QueueType, Topology, delay, naming,
+};
+use crate::error::{Error, ErrorKind};
+use crate::message::MessageKind;
+use crate::names::{ExchangeName, QueueName};
+use crate::policy::{AckMode, RetryPolicy};
+use crate::registration::{HandlerId, HandlerOptions, HandlerRegistration, RetryOptions, Subject, Timeout};
+
+/// `x-delivery-limit` of work queues: far above what reconnects cause (22 of them with prefetch 32 and a limit of 20
+/// dead-lettered messages that nobody had handled), and an end for a message that kills its worker.
+pub const DELIVERY_LIMIT: u32 = 100;
+/// `x-delivery-limit` of `.dead` and `bus.due`: looking must never remove.
+pub const DEAD_DELIVERY_LIMIT: u32 = 1 << 31;
+/// How many times `concurrency` is fetched ahead: the next message is there when a handler ends.
+const PREFETCH_PER_HANDLER: u16 = 2;
+
+/// The defaults that fill what the attributes leave open.
+#[derive(Clone, Debug)]
+pub struct PlanSettings {
+    /// Before every name that is declared; empty but for tests on a shared broker.
+    pub prefix: String,
+    /// The name of the audit exchange.
+    pub audit: String,
+    /// The name of the react exchange.
+    pub react: String,
+    /// The name of the exchange of typed messages.
+    pub messages: String,
+    /// Handler timeout; `None` is never.
+    pub timeout: Option<Duration>,
+    /// Retry policy.
+    pub retry: RetryPolicy,
+    /// Handlers of one queue that run at once.
+    pub concurrency: u16,
+    /// Messages fetched ahead per queue; `None` is twice the concurrency.
+    pub prefetch: Option<u16>,
+}
+
+impl Default for PlanSettings {
+    fn default() -> Self {
+        Self {
+            prefix: String::new(),
+            audit: "audit".to_owned(),
+            react: "react".to_owned(),
+            messages: "messages".to_owned(),
+            timeout: Some(Duration::from_secs(30)),
+            retry: RetryPolicy::default(),
+            concurrency: 16,
+            prefetch: None,
+        }
+    }
+}
+
+impl PlanSettings {
+    pub(crate) fn exchange(&self, name: &str) -> Result<ExchangeName, Error> {
+        Ok(ExchangeName::new(format!("{}{name}", self.prefix))?)
+    }
+}
+
+/// What the registrations mean: who handles what, from which queue.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// All handlers, ordered by crate, module and line.
+    pub handlers: Vec<Arc<HandlerEntry>>,
+    /// All queues that handlers consume, ordered by name.
+    pub queues: Vec<Arc<QueueEntry>>,
+    /// What has to be declared for it.
+    pub topology: Topology,
+}
+
+/// A queue and the handlers that consume it.
+#[derive(Clone, Debug)]
+pub struct QueueEntry {
+    /// Its name.
+    pub name: QueueName,
+    /// Where its dead letters are.
+    pub dead: QueueName,
+    /// Its handlers, highest priority first.
+    pub members: Vec<Arc<HandlerEntry>>,
+    /// How many messages are handled at once.
+    pub concurrency: u16,
+    /// How many messages are fetched ahead, those being handled included.
+    pub prefetch: u16,
+    /// Whether messages are acknowledged before they are handled.
+    pub ack: AckMode,
+    /// How it is declared.
+    pub declaration: Queue,
+}
+
+/// Plans what the registrations mean.
+///
+/// # Errors
+/// Every contradiction between them, each with the places in the source.
+pub fn plan<'r>(
+    registrations: impl IntoIterator<Item = &'r HandlerRegistration>,
+    settings: &PlanSettings,
+) -> Result<Plan, Vec<Error>> {
+    let mut sorted: Vec<_> = registrations.into_iter().collect();
+    sorted.sort_by_key(|registration| (registration.id.module, registration.place, registration.id.name));
+    let mut errors = Vec::new();
+    let mut keep = |result: Result<(), Error>| errors.extend(result.err());
+
+    let mut handlers: Vec<Planned> = Vec::new();
+    for registration in sorted {
+        keep(add(&mut handlers, registration, settings));
+    }
+    check_single_handlers(&handlers, &mut keep);
+    let mut queues = BTreeMap::new();
+    for planned in &handlers {
+        keep(join(&mut queues, planned, &settings.prefix));
+    }
+    let topology = match topology(&handlers, queues.values(), settings) {
+        Ok(topology) => topology,
+        Err(error) => {
+            errors.push(error);
+            Topology::default()
+        }
+    };
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(Plan {
+        handlers: handlers.into_iter().map(|planned| planned.entry).collect(),
+        queues: queues.into_values().map(Arc::new).collect(),
+        topology,
+    })
+}
+
+/// A handler together with what its attributes said, which later attributes of the same function are compared with.
+struct Planned {
+    id: HandlerId,
+    options: HandlerOptions,
+    entry: Arc<HandlerEntry>,
+}
+
+/// Adds a registration: a new handler, or more keys for one that another attribute of the same function has made.
+fn add(
+    handlers: &mut Vec<Planned>,
+    registration: &HandlerRegistration,
+    settings: &PlanSettings,
+) -> Result<(), Error> {
+    let keys = keys_of(registration)?;
+    let (kind, exchange, suffix) = route(registration, settings)?;
+    let same = handlers.iter_mut().find(|planned| {
+        planned.id == registration.id
+            && planned.entry.exchange == exchange
+            && planned.entry.message.map(|message| message.topic) == message_topic(registration)
+    });
+    if let Some(planned) = same {
+        let known = Arc::make_mut(&mut planned.entry);
+        if (known.identity)() != (registration.identity)() {
+            return Err(two_of_one_name(known, registration));
+        }
+        let options = merged(planned.options, registration.options)
+            .ok_or_else(|| contradicting_attributes(known, registration))?;
+        for key in keys {
+            if !known.keys.contains(&key) {
+                known.keys.push(key);
+            }
+        }
+        planned.options = options;
+        apply(known, &options, settings);
+        return Ok(());
+    }
+    let options = registration.options;
+    let queue = match options.queue {
+        Some(name) => QueueName::new(format!("{}{name}", settings.prefix))?,
+        None => naming::handler_queue(&settings.prefix, registration.id, &suffix)?,
+    };
+    let path = format!("{}::{}", registration.id.module, registration.id.name);
+    let crate_name = registration.id.module.split("::").next().unwrap_or_default();
+    let mut entry = HandlerEntry {
+        name: options.name.map_or(path, str::to_owned),
+        group: options.group.unwrap_or(crate_name).to_owned(),
+        kind,
+        exchange,
+        keys,
+        message: match registration.subject {
+            Subject::Message(message) => Some(message),
+            Subject::Audit(_) | Subject::React(_) => None,
+        },
+        queue,
+        timeout: settings.timeout,
+        retry: settings.retry,
+        on_error: Default::default(),
+        error_hook: None,
+        ack: AckMode::default(),
+        concurrency: settings.concurrency,
+        prefetch: 0,
+        priority: 0,
+        when: None,
+        place: registration.place,
+        identity: registration.identity,
+        arguments: registration.arguments,
+        call: registration.call,
+    };
+    apply(&mut entry, &options, settings);
+    handlers.push(Planned { id: registration.id, options, entry: Arc::new(entry) });
+    Ok(())
+}
+
+/// Puts what the attributes say over the defaults.
+fn apply(entry: &mut HandlerEntry, options: &HandlerOptions, settings: &PlanSettings) {
+    entry.timeout = match options.timeout {
+        None => settings.timeout,
+        Some(Timeout::After(time)) => Some(time),
+        Some(Timeout::Never) => None,
+    };
+    // A command answers at once; it is tried again only when its handler asks for it.
+    let command = entry.kind == HandlerKind::Message(MessageKind::Command);
+    let retry = if command { RetryPolicy::NONE } else { settings.retry };
+    entry.retry = options.retry.map_or(retry, |options| over(settings.retry, options));
+    entry.on_error = options.on_error.unwrap_or_default();
+    entry.error_hook = options.error_hook;
+    entry.ack = options.ack.unwrap_or_default();
+    entry.concurrency = options.concurrency.unwrap_or(settings.concurrency).max(1);
+    entry.prefetch = options
+        .prefetch
+        .or(settings.prefetch)
+        .unwrap_or_else(|| entry.concurrency.saturating_mul(PREFETCH_PER_HANDLER))
+        .max(entry.concurrency);
+    entry.priority = options.priority.unwrap_or_default();
+    entry.when = options.when;
+}
+
+/// A policy with what an attribute sets of it; `max_delay` follows an `initial` above it.
+fn over(policy: RetryPolicy, options: RetryOptions) -> RetryPolicy {
+    let RetryOptions { max, initial, factor, max_delay, jitter, give_up_after } = options;
+    let initial = initial.unwrap_or(policy.initial);
+    RetryPolicy {
+        max: max.unwrap_or(policy.max),
+        initial,
+        factor: factor.unwrap_or(policy.factor),
+        max_delay: max_delay.unwrap_or(policy.max_delay.max(initial)),
+        jitter: jitter.unwrap_or(policy.jitter),
+        give_up_after: give_up_after.or(policy.give_up_after),
+    }
+}
+
+fn message_topic(registration: &HandlerRegistration) -> Option<&'static str> {
+    match registration.subject {
+        Subject::Message(message) => Some(message.topic),
+        Subject::Audit(_) | Subject::React(_) => None,
+    }
+}
+
+fn keys_of(registration: &HandlerRegistration) -> Result<Vec<CapturingKey>, Error> {
+    let place = registration.place;
+    match registration.subject {
+        Subject::Audit(keys) | Subject::React(keys) => {
+            keys.iter().map(|text| CapturingKey::parse(text, place)).collect()
+        }
+        Subject::Message(message) => Ok(vec![CapturingKey::parse(message.topic, place)?]),
+    }
+}
+
+/// The kind, the exchange and the last part of the queue's name.
+fn route(
+    registration: &HandlerRegistration,
+    settings: &PlanSettings,
+) -> Result<(HandlerKind, ExchangeName, String), Error> {
+    Ok(match registration.subject {
+        Subject::Audit(_) => (HandlerKind::Audit, settings.exchange(&settings.audit)?, "audit".to_owned()),
+        Subject::React(_) => (HandlerKind::React, settings.exchange(&settings.react)?, "react".to_owned()),
+        Subject::Message(message) => {
+            let exchange = settings.exchange(message.exchange.unwrap_or(&settings.messages))?;
+            (HandlerKind::Message(message.kind), exchange, message.topic.to_owned())
+        }
+    })
+}
+
+/// The options of two attributes of one function together; `None` when they contradict each other.
+fn merged(first: HandlerOptions, second: HandlerOptions) -> Option<HandlerOptions> {
+    fn one<T>(first: Option<T>, second: Option<T>, same: impl Fn(&T, &T) -> bool) -> Option<Option<T>> {
+        match (first, second) {
+            (Some(first), Some(second)) => same(&first, &second).then_some(Some(first)),
+            (first, second) => Some(first.or(second)),
+        }
+    }
+    fn eq<T: PartialEq>(first: &T, second: &T) -> bool {
+        first == second
+    }
+    Some(HandlerOptions {
+        timeout: one(first.timeout, second.timeout, eq)?,
+        retry: one(first.retry, second.retry, eq)?,
+        on_error: one(first.on_error, second.on_error, eq)?,
+        error_hook: one(first.error_hook, second.error_hook, |a, b| std::ptr::fn_addr_eq(*a, *b))?,
+        ack: one(first.ack, second.ack, eq)?,
+        concurrency: one(first.concurrency, second.concurrency, eq)?,
+        prefetch: one(first.prefetch, second.prefetch, eq)?,
+        queue: one(first.queue, second.queue, eq)?,
+        name: one(first.name, second.name, eq)?,
+        group: one(first.group, second.group, eq)?,
+        priority: one(first.priority, second.priority, eq)?,
+        when: one(first.when, second.when, |a, b| std::ptr::fn_addr_eq(*a, *b))?,
+        queue_type: one(first.queue_type, second.queue_type, eq)?,
+        max_length: one(first.max_length, second.max_length, eq)?,
+        overflow: one(first.overflow, second.overflow, eq)?,
+        ttl: one(first.ttl, second.ttl, eq)?,
+        max_priority: one(first.max_priority, second.max_priority, eq)?,
+        single_active: one(first.single_active, second.single_active, eq)?,
+        exclusive: one(first.exclusive, second.exclusive, eq)?,
+        fanout_each: first.fanout_each || second.fanout_each,
+    })
+}
+
+/// A task or command with two handlers.
+fn check_single_handlers(handlers: &[Planned], keep: &mut impl FnMut(Result<(), Error>)) {
+    let mut first: BTreeMap<(&str, &str), &HandlerEntry> = BTreeMap::new();
+    for planned in handlers {
+        let entry = &planned.entry;
+        let Some(message) = entry.message.filter(|message| message.kind.wants_one_handler()) else {
+            continue;
+        };
+        if let Some(other) = first.insert((&entry.exchange, message.topic), entry) {
+            let what = format!(
+                "{kind} `{name}` has two handlers; a {kind} must have exactly one",
+                kind = message.kind.as_str(),
+                name = message.short_name()
+            );
+            keep(Err(Error::new(ErrorKind::DuplicateHandler, what)
+                .with_place(other.place, format!("first handler, {}", other.name))
+                .with_place(entry.place, format!("second handler, {}", entry.name))
+                .with_help(format!(
+                    "if every handler should see it, make it an event: #[event(\"{}\")]",
+                    message.topic
+                ))));
+        }
+    }
+}
+
+/// Lets a handler join its queue, or makes the queue.
+fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &str) -> Result<(), Error> {
+    let entry = &planned.entry;
+    let declaration = declaration(&entry.queue, &planned.options)?;
+    if let Some(queue) = queues.get_mut(entry.queue.as_str()) {
+        let other = &queue.members[0];
+        if planned.options.queue.is_none() {
+            return Err(same_queue(other, entry));
+        }
+        if queue.declaration != declaration || queue.ack != entry.ack {
+            return Err(different_settings(other, entry));
+        }
+        queue.concurrency = queue.concurrency.max(entry.concurrency);
+        queue.prefetch = queue.prefetch.max(entry.prefetch);
+        queue.members.push(Arc::clone(entry));
+        queue.members.sort_by_key(|member| std::cmp::Reverse(member.priority));
+        return Ok(());
+    }
+    let own = entry.queue.strip_prefix(prefix).unwrap_or(&entry.queue);
+    if own.starts_with(naming::OWN_PREFIX) || own.starts_with("amq.") {
+        return Err(reserved_queue(entry));
+    }
+    queues.insert(
+        entry.queue.to_string(),
+        QueueEntry {
+            name: entry.queue.clone(),
+            dead: naming::dead_queue(&entry.queue)?,
+            members: vec![Arc::clone(entry)],
+            concurrency: entry.concurrency,
+            prefetch: entry.prefetch,
+            ack: entry.ack,
+            declaration,
+        },
+    );
+    Ok(())
+}
+
+/// How the queue of a handler with these options is declared.
+fn declaration(name: &QueueName, options: &HandlerOptions) -> Result<Queue, Error> {
+    let classic_only =
+        options.max_priority.is_some() || options.exclusive == Some(true) || options.fanout_each;
+    let queue_type =
+        options.queue_type.unwrap_or(if classic_only { QueueType::Classic } else { QueueType::Quorum });
+    let mut queue = Queue::durable(name.clone(), queue_type);
+    queue.exclusive = options.exclusive == Some(true) || options.fanout_each;
+    let overflow = options.overflow.unwrap_or(Overflow::RejectPublish);
+    let arguments = &mut queue.arguments;
+    arguments.max_length = options.max_length;
+    arguments.message_ttl = options.ttl;
+    arguments.max_priority = options.max_priority;
+    arguments.single_active_consumer = options.single_active == Some(true);
+    arguments.dead_letter_exchange = Some(ExchangeName::default_exchange());
+    arguments.dead_letter_routing_key = Some(naming::dead_queue(name)?.to_string());
+    match queue_type {
+        QueueType::Quorum => {
+            // At-least-once dead-lettering works with reject-publish only; drop-head is the user's choice against it.
+            arguments.delivery_limit = Some(DELIVERY_LIMIT);
+            arguments.overflow = Some(overflow);
+            arguments.dead_letter_strategy = Some(match overflow {
+                Overflow::RejectPublish => DeadLetterStrategy::AtLeastOnce,
+                Overflow::DropHead => DeadLetterStrategy::AtMostOnce,
+            });
+        }
+        QueueType::Classic => arguments.overflow = options.max_length.map(|_| overflow),
+    }
+    Ok(queue)
+}
+
+/// Everything that has to be declared: exchanges, queues with their `.dead`, bindings and the delay queues of all policies.
+fn topology<'q>(
+    handlers: &[Planned],
+    queues: impl Iterator<Item = &'q QueueEntry>,
+    settings: &PlanSettings,
+) -> Result<Topology, Error> {
+    let mut topology = Topology::default();
+    let mut names = vec![
+        settings.exchange(&settings.audit)?,
+        settings.exchange(&settings.react)?,
+        settings.exchange(&settings.messages)?,
+    ];
+    names.extend(handlers.iter().map(|planned| planned.entry.exchange.clone()));
+    for name in names {
+        let exchange = Exchange::topic(name);
+        if !topology.exchanges.contains(&exchange) {
+            topology.exchanges.push(exchange);
+        }
+    }
+    for queue in queues {
+        let mut dead = Queue::durable(queue.dead.clone(), QueueType::Quorum);
+        dead.arguments.delivery_limit = Some(DEAD_DELIVERY_LIMIT);
+        topology.queues.extend([dead, queue.declaration.clone()]);
+    }
+    let bindings = handlers.iter().flat_map(|planned| {
+        planned.entry.keys.iter().map(|key| Binding {
+            exchange: planned.entry.exchange.clone(),
+            destination: Destination::Queue(planned.entry.queue.clone()),
+            key: key.key.clone(),
+        })
+    });
+    topology.merge(Topology { bindings: bindings.collect(), ..Topology::default() });
+    if handlers.is_empty() {
+        return Ok(topology);
+    }
+    topology.merge(delay::due(&settings.prefix)?);
+    let mut delays: Vec<_> = handlers.iter().flat_map(|planned| planned.entry.retry.delays()).collect();
+    delays.sort_unstable();
+    delays.dedup();
+    for time in delays.into_iter().filter(|time| !time.is_zero()) {
+        topology.merge(delay::constant(&settings.prefix, time)?);
+    }
+    Ok(topology)
+}
+
+fn two_of_one_name(known: &HandlerEntry, registration: &HandlerRegistration) -> Error {
+    Error::new(ErrorKind::DuplicateQueue, format!("two functions are called `{}`", known.name))
+        .with_place(known.place, "the first")
+        .with_place(registration.place, "the second")
+        .with_help("rename one of them: the queue is named after the function")
+}
+
+fn contradicting_attributes(known: &HandlerEntry, registration: &HandlerRegistration) -> Error {
+    let message = format!("the attributes of `{}` contradict each other", known.name);
+    Error::new(ErrorKind::Registration, message)
+        .with_place(known.place, "the first attribute")
+        .with_place(registration.place, "sets one of its options to another value")
+        .with_help("they share one queue: write each option once, or the same value twice")
+}
+
+fn same_queue(first: &HandlerEntry, second: &HandlerEntry) -> Error {
+    Error::new(ErrorKind::DuplicateQueue, format!("two handlers would consume the queue `{}`", first.queue))
+        .with_place(first.place, first.name.clone())
+        .with_place(second.place, second.name.clone())
+        .with_help(
+            "to share a queue on purpose, say queue = \"..\" on both; else give one of them another queue",
+        )
+}
+
+fn different_settings(first: &HandlerEntry, second: &HandlerEntry) -> Error {
+    Error::new(
+        ErrorKind::DuplicateQueue,
+        format!("queue `{}` is declared twice with different settings", first.queue),
+    )
+    .with_place(first.place, first.name.clone())
+    .with_place(second.place, second.name.clone())
+    .with_help("handlers of one queue share its arguments and its `ack`: write the same on each of them")
+}
+
+fn reserved_queue(entry: &HandlerEntry) -> Error {
+    Error::new(ErrorKind::Registration, format!("queue `{}` has a reserved name", entry.queue))
+        .with_place(entry.place, entry.name.clone())
+        .with_help("names that begin with `amq.` belong to the broker, those with `bus.` to Bus")
+}

@@ -1,0 +1,319 @@
+//! One supervised connection: it is made, watched, and made again for ever.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::{Connection, ConnectionProperties, Event};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::backoff::Backoff;
+use super::declare::Declared;
+use super::reply;
+use crate::broker_url::{AmqpUrl, Host};
+use crate::error::{Error, ErrorKind};
+
+mod open;
+
+/// How long any request to the broker may take: during an alarm RabbitMQ never answers some of them.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a standing connection is looked at besides its events, in case an event was lost.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a lost connection may take to say goodbye before the next one is made.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What a connection is for. Publishing and consuming never share one: the broker blocks the connections of publishers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Consume,
+    Publish,
+}
+
+impl Role {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Consume => "consume",
+            Self::Publish => "publish",
+        }
+    }
+}
+
+/// Who is at the other end, and as whom we talk to it: for the texts of errors.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) host: Host,
+    pub(super) user: String,
+    pub(super) vhost: String,
+    pub(super) vhost_is_implied: bool,
+}
+
+impl Peer {
+    pub(super) fn new(url: &AmqpUrl, host: &Host) -> Self {
+        Self {
+            host: host.clone(),
+            user: url.user.clone(),
+            vhost: url.vhost.clone(),
+            vhost_is_implied: url.vhost_is_implied,
+        }
+    }
+}
+
+/// A connection that stands, or stood a moment ago.
+pub(super) struct Live {
+    pub(super) connection: Connection,
+    pub(super) peer: Peer,
+    /// Product and version of the server.
+    pub(super) server: String,
+    /// Why the broker takes no publishes for now.
+    blocked: watch::Sender<Option<String>>,
+}
+
+impl Live {
+    /// Opens a channel.
+    ///
+    /// # Errors
+    /// When the connection is gone or has no channel left.
+    pub(super) async fn channel(&self) -> Result<lapin::Channel, Error> {
+        let request = reply::Request::new("open a channel", "");
+        match timeout(REQUEST_TIMEOUT, self.connection.create_channel()).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(error)) => Err(reply::failed(&error, &request, &self.peer)),
+            Err(_) => Err(reply::timed_out(&request.what, REQUEST_TIMEOUT, &self.peer)),
+        }
+    }
+
+    pub(super) fn blocked(&self) -> Option<String> {
+        self.blocked.borrow().clone()
+    }
+
+    pub(super) fn watch_blocked(&self) -> watch::Receiver<Option<String>> {
+        self.blocked.subscribe()
+    }
+
+    /// The largest frame that both sides agreed on.
+    pub(super) fn frame_max(&self) -> usize {
+        usize::try_from(self.connection.configuration().frame_max()).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn stands(&self) -> bool {
+        self.connection.status().connected()
+    }
+
+    /// Says goodbye, or gives up on it.
+    async fn close(&self, within: Duration) {
+        if self.stands() {
+            let _ = timeout(within, self.connection.close(200, "goodbye".into())).await;
+        }
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live")
+            .field("host", &self.peer.host.to_string())
+            .field("server", &self.server)
+            .finish()
+    }
+}
+
+/// What others see of the connection.
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    Up(Arc<Live>),
+    Down,
+    Closed,
+}
+
+/// A connection for one role, with the task that keeps it standing.
+#[derive(Debug)]
+pub(super) struct Link {
+    state: watch::Sender<State>,
+    closing: watch::Sender<bool>,
+    role: Role,
+    url: AmqpUrl,
+    name: String,
+    /// What the consuming connection declares anew when it comes back.
+    declared: Arc<Declared>,
+    /// The last error of an attempt to come back, for those who wait for it in vain.
+    trouble: Mutex<Option<String>>,
+}
+
+impl Link {
+    /// Connects for the first time and starts the task that keeps the connection standing.
+    ///
+    /// # Errors
+    /// Why no host could be connected to.
+    pub(super) async fn start(
+        role: Role,
+        url: &AmqpUrl,
+        name: &str,
+        declared: Arc<Declared>,
+    ) -> Result<Arc<Self>, Error> {
+        let live = Arc::new(open::open(url, role, name).await?);
+        let link = Arc::new(Self {
+            state: watch::Sender::new(State::Up(live.clone())),
+            closing: watch::Sender::new(false),
+            role,
+            url: url.clone(),
+            name: name.to_owned(),
+            declared,
+            trouble: Mutex::new(None),
+        });
+        crate::seam::spawn("rabbitmq-connection", link.clone().keep(live));
+        Ok(link)
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    /// The connection, when it stands.
+    pub(super) fn live(&self) -> Option<Arc<Live>> {
+        match &*self.state.borrow() {
+            State::Up(live) if live.stands() => Some(live.clone()),
+            _ => None,
+        }
+    }
+
+    /// Waits until the connection stands.
+    ///
+    /// # Errors
+    /// [`Closed`](ErrorKind::Closed); [`Disconnected`](ErrorKind::Disconnected) when it does not come back in time.
+    pub(super) async fn wait(&self, until: Instant) -> Result<Arc<Live>, Error> {
+        let mut state = self.watch();
+        let usable = |state: &State| match state {
+            State::Up(live) => live.stands(),
+            State::Down => false,
+            State::Closed => true,
+        };
+        match timeout_at(until, state.wait_for(usable)).await {
+            Ok(Ok(state)) => match &*state {
+                State::Up(live) => Ok(live.clone()),
+                State::Down | State::Closed => Err(reply::closed()),
+            },
+            Ok(Err(_)) => Err(reply::closed()),
+            Err(_) => Err(self.still_down()),
+        }
+    }
+
+    pub(super) fn still_down(&self) -> Error {
+        let error = Error::new(
+            ErrorKind::Disconnected,
+            format!("there is no connection to the broker at {} for now", hosts(&self.url)),
+        );
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match trouble {
+            Some(trouble) => error.with_source(trouble),
+            None => error,
+        }
+    }
+
+    /// Closes the connection for good.
+    pub(super) async fn close(&self, within: Duration) {
+        let deadline = Instant::now() + within;
+        self.stop();
+        let mut state = self.watch();
+        let _ = timeout_at(deadline, state.wait_for(|state| matches!(state, State::Closed))).await;
+    }
+
+    /// Asks the task to close the connection and to end.
+    pub(super) fn stop(&self) {
+        self.closing.send_replace(true);
+    }
+
+    fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// The task: watches the connection and makes it anew, until it is told to stop.
+    async fn keep(self: Arc<Self>, mut live: Arc<Live>) {
+        loop {
+            let loss = self.watch_over(&live).await;
+            if self.is_closing() {
+                live.close(REQUEST_TIMEOUT).await;
+                break;
+            }
+            self.state.send_replace(State::Down);
+            tracing::warn!(role = self.role.as_str(), host = %live.peer.host, error = %loss, "lost the connection to RabbitMQ");
+            live.close(GOODBYE_TIMEOUT).await;
+            match self.come_back().await {
+                Some(back) => live = back,
+                None => break,
+            }
+        }
+        self.state.send_replace(State::Closed);
+    }
+
+    /// Ends when the connection is lost, or has to be closed.
+    async fn watch_over(&self, live: &Live) -> String {
+        let mut events = Box::pin(live.connection.events_listener());
+        let mut closing = self.closing.subscribe();
+        while live.stands() && !self.is_closing() {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Event::ConnectionBlocked(reason)) => {
+                        tracing::warn!(role = self.role.as_str(), reason, "RabbitMQ blocks publishers");
+                        live.blocked.send_replace(Some(reason));
+                    }
+                    Some(Event::ConnectionUnblocked) => {
+                        tracing::info!(role = self.role.as_str(), "RabbitMQ takes publishes again");
+                        live.blocked.send_replace(None);
+                    }
+                    Some(Event::Error(error)) if !live.stands() => return error.to_string(),
+                    Some(_) => {}
+                    None => return "the connection has ended".to_owned(),
+                },
+                _ = closing.wait_for(|closing| *closing) => {}
+                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            }
+        }
+        "the connection has ended".to_owned()
+    }
+
+    /// Connects again and again; `None` when it is told to stop.
+    async fn come_back(&self) -> Option<Arc<Live>> {
+        let mut backoff = Backoff::default();
+        let mut closing = self.closing.subscribe();
+        loop {
+            tokio::select! {
+                biased;
+                _ = closing.wait_for(|closing| *closing) => return None,
+                () = tokio::time::sleep(backoff.next()) => {}
+            }
+            match self.try_again().await {
+                Ok(live) => {
+                    tracing::info!(role = self.role.as_str(), host = %live.peer.host, "connected to RabbitMQ again");
+                    *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    self.state.send_replace(State::Up(live.clone()));
+                    return Some(live);
+                }
+                Err(error) => {
+                    tracing::warn!(role = self.role.as_str(), code = error.kind().code(), %error, help = error.help(), "cannot connect to RabbitMQ");
+                    *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                }
+            }
+        }
+    }
+
+    async fn try_again(&self) -> Result<Arc<Live>, Error> {
+        let live = Arc::new(open::open(&self.url, self.role, &self.name).await?);
+        if self.role == Role::Consume {
+            self.declared.declare_anew(&live).await?;
+        }
+        Ok(live)
+    }
+}
+
+pub(super) fn hosts(url: &AmqpUrl) -> String {
+    url.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What a connection tells the broker about itself.
+fn introduction(role: Role, name: &str) -> ConnectionProperties {
+    ConnectionProperties::default()
+        .with_connection_name(format!("{name} ({})", role.as_str()).into())
+        .with_client_property("product".into(), "bus".into())
+        .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into())
+}

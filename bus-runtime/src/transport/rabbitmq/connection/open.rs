@@ -1,0 +1,95 @@
+//! Makes a connection: resolves the name, tries every address of every host, and shakes hands.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::{Live, Peer, Role, introduction};
+use crate::broker_url::{AmqpUrl, Host};
+use crate::error::{Error, ErrorKind};
+use crate::transport::rabbitmq::reply;
+
+/// How long one address has for its TCP connection and the AMQP handshake. RabbitMQ's own limit is 10 s.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A dead peer is noticed after two intervals.
+const HEARTBEAT_SECS: u16 = 10;
+
+/// Connects to the first host that answers.
+///
+/// # Errors
+/// What the last host said; at once when a host refuses the user or the virtual host, as the others would.
+pub(super) async fn open(url: &AmqpUrl, role: Role, name: &str) -> Result<Live, Error> {
+    let mut last = None;
+    for host in &url.hosts {
+        let peer = Peer::new(url, host);
+        match open_host(url, host, &peer, role, name).await {
+            Ok(live) => return Ok(live),
+            Err(error) if matches!(error.kind(), ErrorKind::AccessRefused | ErrorKind::Vhost) => {
+                return Err(error);
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| Error::new(ErrorKind::Url, "the broker URL has no host")))
+}
+
+async fn open_host(url: &AmqpUrl, host: &Host, peer: &Peer, role: Role, name: &str) -> Result<Live, Error> {
+    let limit = url.connection_timeout.unwrap_or(CONNECT_TIMEOUT);
+    let resolved = timeout(limit, tokio::net::lookup_host((host.name.as_str(), host.port))).await;
+    let addresses = match resolved {
+        Ok(Ok(addresses)) => addresses,
+        Ok(Err(error)) => return Err(reply::no_address(&error, peer)),
+        Err(_) => return Err(reply::silent(limit, peer)),
+    };
+    let mut last = reply::no_address(&std::io::Error::other("it has no address"), peer);
+    for address in addresses {
+        match open_address(url, address, peer, role, name, limit).await {
+            Ok(live) => return Ok(live),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+async fn open_address(
+    url: &AmqpUrl,
+    address: SocketAddr,
+    peer: &Peer,
+    role: Role,
+    name: &str,
+    limit: Duration,
+) -> Result<Live, Error> {
+    let connecting = lapin::Connection::connect_uri(uri(url, address), introduction(role, name));
+    match timeout(limit, connecting).await {
+        Ok(Ok(connection)) => Ok(Live {
+            connection,
+            peer: peer.clone(),
+            server: "RabbitMQ".to_owned(),
+            blocked: watch::Sender::new(None),
+        }),
+        Ok(Err(error)) => Err(reply::no_connection(&error, peer)),
+        Err(_) => Err(reply::silent(limit, peer)),
+    }
+}
+
+/// What lapin wants to know, with the address in place of the name.
+fn uri(url: &AmqpUrl, address: SocketAddr) -> AMQPUri {
+    AMQPUri {
+        scheme: AMQPScheme::AMQP,
+        authority: AMQPAuthority {
+            userinfo: AMQPUserInfo { username: url.user.clone(), password: url.password.clone() },
+            host: address.ip().to_string(),
+            port: address.port(),
+        },
+        vhost: url.vhost.clone(),
+        query: AMQPQueryString {
+            heartbeat: Some(url.heartbeat.unwrap_or(HEARTBEAT_SECS)),
+            channel_max: url.channel_max,
+            frame_max: url.frame_max,
+            ..AMQPQueryString::default()
+        },
+    }
+}

@@ -1,0 +1,300 @@
+//! Consumers that come back by themselves, and `basic.get`.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_util::Stream;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use tokio::time::{Instant, timeout};
+
+use super::backoff::Backoff;
+use super::connection::{Link, Live, REQUEST_TIMEOUT};
+use super::convert::{short, to_envelope};
+use super::declare::{self, Declared, ask};
+use super::reply::{self, Request};
+use super::settle::Settlements;
+use crate::error::{Error, ErrorKind};
+use crate::names::QueueName;
+use crate::transport::{BoxFuture, ConsumeOptions, Consumer, Incoming, Settler};
+
+/// The header in which a quorum queue tells how often it has delivered a message before.
+const DELIVERY_COUNT: &str = "x-delivery-count";
+
+/// What a consumer needs to come back.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) link: Arc<Link>,
+    pub(super) declared: Arc<Declared>,
+    pub(super) queue: QueueName,
+    pub(super) options: ConsumeOptions,
+}
+
+/// A consumer on a channel of its own.
+struct Subscription {
+    live: Arc<Live>,
+    settlements: Arc<Settlements>,
+    deliveries: lapin::Consumer,
+}
+
+impl Source {
+    fn request(&self) -> Request {
+        Request::new(format!("consume queue `{}`", self.queue), "read")
+    }
+
+    /// Starts to consume on a new channel.
+    async fn subscribe(&self) -> Result<Subscription, Error> {
+        let live = self.link.wait(Instant::now() + REQUEST_TIMEOUT).await?;
+        let channel = live.channel().await?;
+        let request = self.request();
+        ask(&live, &request, channel.basic_qos(self.options.prefetch, BasicQosOptions::default())).await?;
+        let queue = short(&self.queue, "name of a queue")?;
+        let tag = short(&self.options.tag, "tag of a consumer")?;
+        let consuming =
+            channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default());
+        let deliveries = ask(&live, &request, consuming).await?;
+        Ok(Subscription { live, settlements: Arc::new(Settlements::new(channel)), deliveries })
+    }
+
+    /// Comes back; after each failure the next attempt waits longer. Yields the failure when its kind is news.
+    async fn come_back(self, mut attempts: Attempts) -> (Result<Subscription, Error>, Attempts) {
+        loop {
+            tokio::time::sleep(attempts.backoff.next()).await;
+            let error = match self.subscribe_anew().await {
+                Ok(subscription) => {
+                    tracing::info!(queue = %self.queue, "consuming again");
+                    return (Ok(subscription), attempts);
+                }
+                Err(error) => error,
+            };
+            let is_news = attempts.told != Some(error.kind());
+            attempts.told = Some(error.kind());
+            if is_news && error.kind() != ErrorKind::Disconnected {
+                tracing::warn!(queue = %self.queue, code = error.kind().code(), %error, help = error.help(), "cannot consume");
+                return (Err(error), attempts);
+            }
+        }
+    }
+
+    /// Consumes; a queue that is gone is declared as it was, then consumed.
+    async fn subscribe_anew(&self) -> Result<Subscription, Error> {
+        match self.subscribe().await {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ExclusiveQueue) => {
+                let around = self.declared.around(&self.queue);
+                if around.queues.is_empty() {
+                    return Err(error);
+                }
+                let live = self.link.wait(Instant::now() + REQUEST_TIMEOUT).await?;
+                declare::declare(&live, &around).await?;
+                self.subscribe().await
+            }
+            subscribed => subscribed,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Attempts {
+    backoff: Backoff,
+    told: Option<ErrorKind>,
+}
+
+type ComingBack = BoxFuture<'static, (Result<Subscription, Error>, Attempts)>;
+
+/// A consumer that comes back by itself.
+pub(super) struct RabbitConsumer {
+    source: Source,
+    state: State,
+}
+
+enum State {
+    /// It receives.
+    Open(Subscription),
+    /// It was lost, and is on its way back.
+    Away(ComingBack),
+    /// It is cancelled: what had arrived already is still to be handed over.
+    Draining(Subscription),
+    Ended,
+}
+
+impl RabbitConsumer {
+    /// Starts to consume.
+    ///
+    /// # Errors
+    /// What the broker says.
+    pub(super) async fn start(source: Source) -> Result<Self, Error> {
+        let subscription = source.subscribe().await?;
+        Ok(Self { source, state: State::Open(subscription) })
+    }
+
+    fn go_away(&mut self, attempts: Attempts) {
+        self.state = State::Away(Box::pin(self.source.clone().come_back(attempts)));
+    }
+
+    /// Tells about a loss and starts to come back.
+    fn lost(&mut self, error: Error) -> Error {
+        tracing::warn!(queue = %self.source.queue, code = error.kind().code(), %error, help = error.help(), "lost the consumer");
+        self.go_away(Attempts::default());
+        error
+    }
+
+    fn cancelled_by_broker(&self) -> Error {
+        Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "RabbitMQ cancelled the consumer of queue `{}`: it was deleted, or its node went away",
+                self.source.queue
+            ),
+        )
+    }
+
+    fn subscription(&self) -> Option<&Subscription> {
+        match &self.state {
+            State::Open(subscription) | State::Draining(subscription) => Some(subscription),
+            State::Away(_) | State::Ended => None,
+        }
+    }
+}
+
+impl Consumer for RabbitConsumer {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Incoming, Error>>> {
+        loop {
+            match &mut self.state {
+                State::Open(subscription) => {
+                    match ready!(Pin::new(&mut subscription.deliveries).poll_next(cx)) {
+                        Some(Ok(delivery)) => {
+                            return Poll::Ready(Some(incoming(delivery, &subscription.settlements)));
+                        }
+                        Some(Err(error)) => {
+                            let error = reply::lost(&error, &self.source.request(), &subscription.live.peer);
+                            return Poll::Ready(Some(Err(self.lost(error))));
+                        }
+                        None => {
+                            let error = self.cancelled_by_broker();
+                            return Poll::Ready(Some(Err(self.lost(error))));
+                        }
+                    }
+                }
+                State::Away(coming_back) => match ready!(coming_back.as_mut().poll(cx)) {
+                    (Ok(subscription), _) => self.state = State::Open(subscription),
+                    (Err(error), _) if error.kind() == ErrorKind::Closed => self.state = State::Ended,
+                    (Err(error), attempts) => {
+                        self.go_away(attempts);
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                },
+                State::Draining(subscription) => {
+                    match ready!(Pin::new(&mut subscription.deliveries).poll_next(cx)) {
+                        Some(Ok(delivery)) => {
+                            return Poll::Ready(Some(incoming(delivery, &subscription.settlements)));
+                        }
+                        Some(Err(_)) | None => self.state = State::Ended,
+                    }
+                }
+                State::Ended => return Poll::Ready(None),
+            }
+        }
+    }
+
+    fn cancel(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.state = match std::mem::replace(&mut self.state, State::Ended) {
+                State::Open(subscription) => {
+                    let channel = subscription.settlements.channel();
+                    let tag = subscription.deliveries.tag();
+                    let cancelling = channel.basic_cancel(tag, BasicCancelOptions::default());
+                    let _ = timeout(REQUEST_TIMEOUT, cancelling).await;
+                    State::Draining(subscription)
+                }
+                State::Away(_) | State::Ended => State::Ended,
+                draining @ State::Draining(_) => draining,
+            };
+        })
+    }
+
+    fn close(mut self: Box<Self>, within: Duration) -> BoxFuture<'static, ()> {
+        let subscription = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Open(subscription) | State::Draining(subscription) => Some(subscription),
+            State::Away(_) | State::Ended => None,
+        };
+        Box::pin(async move {
+            if let Some(subscription) = subscription {
+                subscription.close(within).await;
+            }
+        })
+    }
+}
+
+impl Subscription {
+    /// Closes the channel. The settlements before it in the queue of the connection are written first, and what is not settled
+    /// goes back to the queue.
+    async fn close(self, within: Duration) {
+        let channel = self.settlements.channel();
+        if channel.status().connected() {
+            let _ = timeout(within, channel.close(200, "closed".into())).await;
+        }
+    }
+}
+
+/// Settlers keep the channel alive, so it has to be closed for what is not settled to go back.
+impl Drop for RabbitConsumer {
+    fn drop(&mut self) {
+        let state = std::mem::replace(&mut self.state, State::Ended);
+        let (State::Open(subscription) | State::Draining(subscription)) = state else { return };
+        if tokio::runtime::Handle::try_current().is_ok() {
+            crate::seam::spawn("rabbitmq-consumer-close", subscription.close(REQUEST_TIMEOUT));
+        }
+    }
+}
+
+impl fmt::Debug for RabbitConsumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RabbitConsumer")
+            .field("queue", &self.source.queue)
+            .field("receives", &self.subscription().is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+fn incoming(delivery: lapin::message::Delivery, settlements: &Arc<Settlements>) -> Result<Incoming, Error> {
+    let (tag, redelivered) = (delivery.delivery_tag, delivery.redelivered);
+    let envelope = to_envelope(delivery)?;
+    let delivery_count = envelope.headers.int(DELIVERY_COUNT).and_then(|count| u32::try_from(count).ok());
+    let settler = Settler::new(settlements.clone(), tag);
+    Ok(Incoming { envelope, redelivered, delivery_count, settler })
+}
+
+/// Takes single messages. All that are out at the same time share a channel, which closes with the last of them: what was not
+/// settled goes back to its queue then.
+#[derive(Debug, Default)]
+pub(super) struct Getter(Mutex<Weak<Settlements>>);
+
+impl Getter {
+    /// Takes one message off a queue.
+    ///
+    /// # Errors
+    /// What the broker says.
+    pub(super) async fn get(&self, live: &Live, queue: &QueueName) -> Result<Option<Incoming>, Error> {
+        let settlements = self.settlements(live).await?;
+        let request = Request::new(format!("get from queue `{queue}`"), "read");
+        let name = short(queue, "name of a queue")?;
+        let got =
+            ask(live, &request, settlements.channel().basic_get(name, BasicGetOptions::default())).await?;
+        got.map(|got| incoming(got.delivery, &settlements)).transpose()
+    }
+
+    async fn settlements(&self, live: &Live) -> Result<Arc<Settlements>, Error> {
+        let shared = self.0.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        match shared.filter(|settlements| settlements.channel().status().connected()) {
+            Some(settlements) => Ok(settlements),
+            None => {
+                let settlements = Arc::new(Settlements::new(live.channel().await?));
+                *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&settlements);
+                Ok(settlements)
+            }
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Exchanges, queues and bindings: declared, looked at, removed, and remembered for the next connection.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lapin::Channel;
+use lapin::options::{
+    ExchangeBindOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, ExchangeUnbindOptions,
+    QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+};
+use lapin::types::FieldTable;
+use tokio::time::timeout;
+
+use super::connection::{Live, REQUEST_TIMEOUT};
+use super::convert::{short, to_table};
+use super::reply::{self, Request};
+use crate::error::{Error, ErrorKind};
+use crate::names::{ExchangeName, QueueName};
+use crate::topology::{Binding, Destination, Exchange, ExchangeKind, Queue, Topology};
+use crate::transport::QueueState;
+
+/// Everything that was declared through this transport and not deleted since.
+#[derive(Debug, Default)]
+pub(super) struct Declared(Mutex<Topology>);
+
+impl Declared {
+    fn lock(&self) -> MutexGuard<'_, Topology> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn remember(&self, topology: &Topology) {
+        self.lock().merge(topology.clone());
+    }
+
+    pub(super) fn forget_queue(&self, queue: &QueueName) {
+        let mut topology = self.lock();
+        topology.queues.retain(|known| known.name != *queue);
+        topology.bindings.retain(|known| known.destination != Destination::Queue(queue.clone()));
+    }
+
+    pub(super) fn forget_exchange(&self, exchange: &ExchangeName) {
+        let mut topology = self.lock();
+        topology.exchanges.retain(|known| known.name != *exchange);
+        topology.bindings.retain(|known| {
+            known.exchange != *exchange && known.destination != Destination::Exchange(exchange.clone())
+        });
+    }
+
+    pub(super) fn forget_binding(&self, binding: &Binding) {
+        self.lock().bindings.retain(|known| known != binding);
+    }
+
+    /// Declares on a new connection what was declared on the old one. What the broker refuses is told and left out, so that
+    /// one queue that changed in the meantime does not keep all the others away.
+    ///
+    /// # Errors
+    /// When the connection is lost again.
+    pub(super) async fn declare_anew(&self, live: &Live) -> Result<(), Error> {
+        let topology = self.lock().clone();
+        if declare(live, &topology).await.is_ok() {
+            return Ok(());
+        }
+        for part in parts(topology) {
+            match declare(live, &part).await {
+                Ok(()) => {}
+                Err(error) if live.stands() => {
+                    tracing::error!(code = error.kind().code(), %error, help = error.help(), "cannot declare anew");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// What a consumer of this queue needs: the queue, its bindings and their exchanges.
+    pub(super) fn around(&self, queue: &QueueName) -> Topology {
+        let topology = self.lock();
+        let bindings: Vec<_> = topology
+            .bindings
+            .iter()
+            .filter(|binding| binding.destination == Destination::Queue(queue.clone()))
+            .cloned()
+            .collect();
+        let bound = |exchange: &&Exchange| bindings.iter().any(|binding| binding.exchange == exchange.name);
+        Topology {
+            exchanges: topology.exchanges.iter().filter(bound).cloned().collect(),
+            queues: topology.queues.iter().filter(|known| known.name == *queue).cloned().collect(),
+            bindings,
+        }
+    }
+}
+
+/// Every exchange, queue and binding for itself.
+fn parts(topology: Topology) -> impl Iterator<Item = Topology> {
+    let Topology { exchanges, queues, bindings } = topology;
+    let exchanges = exchanges.into_iter().map(|one| Topology { exchanges: vec![one], ..Topology::default() });
+    let queues = queues.into_iter().map(|one| Topology { queues: vec![one], ..Topology::default() });
+    let bindings = bindings.into_iter().map(|one| Topology { bindings: vec![one], ..Topology::default() });
+    exchanges.chain(queues).chain(bindings)
+}
+
+/// Declares exchanges, then queues, then bindings, on a channel of its own: a refusal ends the channel.
+///
+/// # Errors
+/// The first refusal.
+pub(super) async fn declare(live: &Live, topology: &Topology) -> Result<(), Error> {
+    let channel = live.channel().await?;
+    for exchange in &topology.exchanges {
+        declare_exchange(live, &channel, exchange).await?;
+    }
+    for queue in &topology.queues {
+        declare_queue(live, &channel, queue).await?;
+    }
+    for binding in &topology.bindings {
+        bind(live, &channel, binding).await?;
+    }
+    Ok(())
+}
+
+async fn declare_exchange(live: &Live, channel: &Channel, exchange: &Exchange) -> Result<(), Error> {
+    let options = ExchangeDeclareOptions {
+        durable: exchange.durable,
+        auto_delete: exchange.auto_delete,
+        ..ExchangeDeclareOptions::default()
+    };
+    let kind = match exchange.kind {
+        ExchangeKind::Topic => lapin::ExchangeKind::Topic,
+        ExchangeKind::Direct => lapin::ExchangeKind::Direct,
+        ExchangeKind::Fanout => lapin::ExchangeKind::Fanout,
+    };
+    let request = Request::new(format!("declare exchange `{}`", exchange.name), "configure");
+    let name = short(&exchange.name, "name of an exchange")?;
+    ask(live, &request, channel.exchange_declare(name, kind, options, FieldTable::default())).await
+}
+
+async fn declare_queue(live: &Live, channel: &Channel, queue: &Queue) -> Result<(), Error> {
+    if queue.name.is_empty() {
+        return Err(Error::new(ErrorKind::InvalidName, "a queue needs a name"));
+    }
+    let options = QueueDeclareOptions {
+        durable: queue.durable,
+        exclusive: queue.exclusive,
+        auto_delete: queue.auto_delete,
+        ..QueueDeclareOptions::default()
+    };
+    let request = Request::new(format!("declare queue `{}`", queue.name), "configure");
+    let arguments = to_table(&queue.arguments.to_table())?;
+    let name = short(&queue.name, "name of a queue")?;
+    ask(live, &request, channel.queue_declare(name, options, arguments)).await.map(drop)
+}
+
+async fn bind(live: &Live, channel: &Channel, binding: &Binding) -> Result<(), Error> {
+    let Binding { exchange, destination, key } = binding;
+    let source = short(exchange, "name of an exchange")?;
+    let key = short(key.as_str(), "binding key")?;
+    let arguments = FieldTable::default();
+    match destination {
+        Destination::Queue(queue) => {
+            let request =
+                Request::new(format!("bind queue `{queue}` to exchange `{exchange}`"), "write or read");
+            let queue = short(queue, "name of a queue")?;
+            let bound = channel.queue_bind(queue, source, key, QueueBindOptions::default(), arguments);
+            ask(live, &request, bound).await
+        }
+        Destination::Exchange(other) => {
+            let request =
+                Request::new(format!("bind exchange `{other}` to exchange `{exchange}`"), "write or read");
+            let other = short(other, "name of an exchange")?;
+            let bound = channel.exchange_bind(other, source, key, ExchangeBindOptions::default(), arguments);
+            ask(live, &request, bound).await
+        }
+    }
+}
+
+/// Removes a binding; RabbitMQ does not mind when there is none, but both ends must exist.
+///
+/// # Errors
+/// What the broker says.
+pub(super) async fn unbind(live: &Live, binding: &Binding) -> Result<(), Error> {
+    let Binding { exchange, destination, key } = binding;
+    let channel = live.channel().await?;
+    let source = short(exchange, "name of an exchange")?;
+    let key = short(key.as_str(), "binding key")?;
+    let request = Request::new(format!("remove a binding of exchange `{exchange}`"), "write or read");
+    let removed = match destination {
+        Destination::Queue(queue) => {
+            let queue = short(queue, "name of a queue")?;
+            ask(live, &request, channel.queue_unbind(queue, source, key, FieldTable::default())).await
+        }
+        Destination::Exchange(other) => {
+            let other = short(other, "name of an exchange")?;
+            let options = ExchangeUnbindOptions::default();
+            ask(live, &request, channel.exchange_unbind(other, source, key, options, FieldTable::default()))
+                .await
+        }
+    };
+    found(removed).map(drop)
+}
+
+/// Looks at a queue; `None` when there is none.
+///
+/// # Errors
+/// What the broker says.
+pub(super) async fn inspect(live: &Live, queue: &QueueName) -> Result<Option<QueueState>, Error> {
+    let channel = live.channel().await?;
+    let request = Request::new(format!("look at queue `{queue}`"), "configure");
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let name = short(queue, "name of a queue")?;
+    let seen = found(ask(live, &request, channel.queue_declare(name, options, FieldTable::default())).await)?;
+    Ok(seen.map(|seen| QueueState { ready: seen.message_count().into(), consumers: seen.consumer_count() }))
+}
+
+/// Deletes the ready messages of a queue.
+///
+/// # Errors
+/// What the broker says.
+pub(super) async fn purge(live: &Live, queue: &QueueName) -> Result<u64, Error> {
+    let channel = live.channel().await?;
+    let request = Request::new(format!("purge queue `{queue}`"), "read");
+    let name = short(queue, "name of a queue")?;
+    ask(live, &request, channel.queue_purge(name, QueuePurgeOptions::default())).await.map(u64::from)
+}
+
+/// Deletes a queue.
+///
+/// # Errors
+/// What the broker says.
+pub(super) async fn delete_queue(live: &Live, queue: &QueueName) -> Result<(), Error> {
+    let channel = live.channel().await?;
+    let request = Request::new(format!("delete queue `{queue}`"), "configure");
+    let name = short(queue, "name of a queue")?;
+    found(ask(live, &request, channel.queue_delete(name, QueueDeleteOptions::default())).await).map(drop)
+}
+
+/// Deletes an exchange.
+///
+/// # Errors
+/// What the broker says.
+pub(super) async fn delete_exchange(live: &Live, exchange: &ExchangeName) -> Result<(), Error> {
+    let channel = live.channel().await?;
+    let request = Request::new(format!("delete exchange `{exchange}`"), "configure");
+    let name = short(exchange, "name of an exchange")?;
+    found(ask(live, &request, channel.exchange_delete(name, ExchangeDeleteOptions::default())).await)
+        .map(drop)
+}
+
+/// Puts a request to the broker under the time limit that every request has.
+///
+/// # Errors
+/// What the broker says, or that it does not answer.
+pub(super) async fn ask<T>(
+    live: &Live,
+    request: &Request,
+    answer: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, Error> {
+    ask_within(live, request, REQUEST_TIMEOUT, answer).await
+}
+
+async fn ask_within<T>(
+    live: &Live,
+    request: &Request,
+    limit: Duration,
+    answer: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, Error> {
+    match timeout(limit, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(reply::failed(&error, request, &live.peer)),
+        Err(_) => Err(reply::timed_out(&request.what, limit, &live.peer)),
+    }
+}
+
+fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

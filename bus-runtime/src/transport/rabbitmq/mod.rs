@@ -1,0 +1,228 @@
+//! The RabbitMQ transport, and the only place that knows lapin.
+//!
+//! Two connections, because the broker stops reading from those that publish when it runs out of memory or disk. Each is
+//! supervised by a task of ours; lapin's own recovery is not used. Consumers have a channel each, so that an error on one ends no other.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::broker_url::{AmqpUrl, BrokerUrl};
+use crate::envelope::Envelope;
+use crate::error::{Error, ErrorKind};
+use crate::names::{ExchangeName, QueueName};
+use crate::topology::{Binding, Topology};
+
+use super::{
+    BoxFuture, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Incoming, QueueState, Transport,
+    TransportDescription,
+};
+
+mod backoff;
+mod connection;
+mod consume;
+mod convert;
+mod declare;
+mod publish;
+mod reply;
+mod settle;
+
+use self::connection::{Link, Live, REQUEST_TIMEOUT, Role};
+use self::consume::{Getter, RabbitConsumer, Source};
+use self::declare::Declared;
+use self::publish::Publishing;
+
+/// How long a publish waits for its confirm, a lost connection included, unless it is told otherwise.
+pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A connection to RabbitMQ.
+///
+/// It comes back by itself when it is lost, for ever, and consumers with it; what was declared is declared again.
+pub struct RabbitMq {
+    url: AmqpUrl,
+    consuming: Arc<Link>,
+    publishing: Arc<Link>,
+    publisher: Publishing,
+    declared: Arc<Declared>,
+    getter: Getter,
+    server: String,
+}
+
+/// How to connect to RabbitMQ, besides its address.
+#[derive(Clone, Debug)]
+pub struct RabbitMqOptions {
+    /// The name of the connections, for people who look at the broker.
+    pub name: String,
+    /// How long a publish waits for its confirm, a lost connection included.
+    pub publish_timeout: Duration,
+}
+
+impl Default for RabbitMqOptions {
+    fn default() -> Self {
+        Self { name: "bus".to_owned(), publish_timeout: PUBLISH_TIMEOUT }
+    }
+}
+
+impl RabbitMq {
+    /// Connects, with default options.
+    ///
+    /// # Errors
+    /// As [`connect_with`](Self::connect_with).
+    ///
+    /// # Cancel safety
+    /// Safe to cancel.
+    pub async fn connect(url: &BrokerUrl) -> Result<Self, Error> {
+        Self::connect_with(url, RabbitMqOptions::default()).await
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`Connect`](ErrorKind::Connect), [`NameResolution`](ErrorKind::NameResolution),
+    /// [`AccessRefused`](ErrorKind::AccessRefused), [`Vhost`](ErrorKind::Vhost); [`Url`](ErrorKind::Url) for the address of the
+    /// embedded broker.
+    ///
+    /// # Cancel safety
+    /// Safe to cancel.
+    pub async fn connect_with(url: &BrokerUrl, options: RabbitMqOptions) -> Result<Self, Error> {
+        let Some(url) = url.amqp() else {
+            return Err(Error::new(
+                ErrorKind::Url,
+                format!("`{url}` is not the address of a RabbitMQ server"),
+            ));
+        };
+        let RabbitMqOptions { name, publish_timeout } = options;
+        let declared = Arc::new(Declared::default());
+        let consuming = Link::start(Role::Consume, url, &name, declared.clone()).await?;
+        let publishing = match Link::start(Role::Publish, url, &name, declared.clone()).await {
+            Ok(link) => link,
+            Err(error) => {
+                consuming.stop();
+                return Err(error);
+            }
+        };
+        let server = consuming.live().map_or_else(|| "RabbitMQ".to_owned(), |live| live.server.clone());
+        let publisher = Publishing::start(publishing.clone(), publish_timeout);
+        Ok(Self {
+            url: url.clone(),
+            consuming,
+            publishing,
+            publisher,
+            declared,
+            getter: Getter::default(),
+            server,
+        })
+    }
+
+    /// The connection for everything but publishing.
+    async fn live(&self) -> Result<Arc<Live>, Error> {
+        self.consuming.wait(Instant::now() + REQUEST_TIMEOUT).await
+    }
+}
+
+impl Transport for RabbitMq {
+    fn describe(&self) -> TransportDescription {
+        TransportDescription {
+            system: "rabbitmq",
+            address: self.url.to_string(),
+            server: self.server.clone(),
+        }
+    }
+
+    fn declare<'a>(&'a self, topology: &'a Topology) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            declare::declare(&*self.live().await?, topology).await?;
+            self.declared.remember(topology);
+            Ok(())
+        })
+    }
+
+    fn inspect<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Option<QueueState>, Error>> {
+        Box::pin(async move { declare::inspect(&*self.live().await?, queue).await })
+    }
+
+    fn publish(&self, envelope: Arc<Envelope>) -> BoxFuture<'static, Result<Confirmation, Error>> {
+        Box::pin(self.publisher.clone().publish(envelope))
+    }
+
+    fn consume<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        options: ConsumeOptions,
+    ) -> BoxFuture<'a, Result<Box<dyn Consumer>, Error>> {
+        let source = Source {
+            link: self.consuming.clone(),
+            declared: self.declared.clone(),
+            queue: queue.clone(),
+            options,
+        };
+        Box::pin(async move { Ok(Box::new(RabbitConsumer::start(source).await?) as Box<dyn Consumer>) })
+    }
+
+    fn get<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Option<Incoming>, Error>> {
+        Box::pin(async move { self.getter.get(&*self.live().await?, queue).await })
+    }
+
+    fn purge<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<u64, Error>> {
+        Box::pin(async move { declare::purge(&*self.live().await?, queue).await })
+    }
+
+    fn delete_queue<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            self.declared.forget_queue(queue);
+            declare::delete_queue(&*self.live().await?, queue).await
+        })
+    }
+
+    fn delete_exchange<'a>(&'a self, exchange: &'a ExchangeName) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            self.declared.forget_exchange(exchange);
+            declare::delete_exchange(&*self.live().await?, exchange).await
+        })
+    }
+
+    fn unbind<'a>(&'a self, binding: &'a Binding) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            self.declared.forget_binding(binding);
+            declare::unbind(&*self.live().await?, binding).await
+        })
+    }
+
+    fn status(&self) -> ConnectionStatus {
+        match (self.consuming.live(), self.publishing.live()) {
+            (Some(_), Some(publishing)) => match publishing.blocked() {
+                Some(reason) => ConnectionStatus::Blocked(reason),
+                None => ConnectionStatus::Connected,
+            },
+            _ => ConnectionStatus::Disconnected,
+        }
+    }
+
+    fn close(&self, within: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let deadline = Instant::now() + within;
+            self.publisher.close(deadline).await;
+            let left = deadline.saturating_duration_since(Instant::now());
+            tokio::join!(self.publishing.close(left), self.consuming.close(left));
+        })
+    }
+}
+
+/// The tasks that keep the connections standing end with it.
+impl Drop for RabbitMq {
+    fn drop(&mut self) {
+        self.publishing.stop();
+        self.consuming.stop();
+    }
+}
+
+impl fmt::Debug for RabbitMq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RabbitMq")
+            .field("url", &self.url)
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}

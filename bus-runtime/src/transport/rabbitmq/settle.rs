@@ -1,0 +1,63 @@
+//! Settles messages on the channel that delivered them, and on no other.
+
+use std::fmt;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use lapin::Channel;
+use lapin::options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions};
+
+use crate::error::{Error, ErrorKind};
+use crate::transport::{SettleChannel, Verdict};
+
+/// The channel that delivered messages. It is bound to one lapin channel for life: a delivery tag means something there only,
+/// and lapin refuses to send on a channel that has ended.
+pub(super) struct Settlements {
+    channel: Channel,
+}
+
+impl Settlements {
+    pub(super) fn new(channel: Channel) -> Self {
+        Self { channel }
+    }
+
+    pub(super) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+}
+
+impl SettleChannel for Settlements {
+    fn settle(&self, tag: u64, verdict: Verdict) -> Result<(), Error> {
+        let channel = &self.channel;
+        let sent = match verdict {
+            Verdict::Ack => queued(channel.basic_ack(tag, BasicAckOptions { multiple: false })),
+            Verdict::Requeue => {
+                queued(channel.basic_nack(tag, BasicNackOptions { multiple: false, requeue: true }))
+            }
+            Verdict::Reject => queued(channel.basic_reject(tag, BasicRejectOptions { requeue: false })),
+        };
+        sent.map_err(|error| {
+            Error::new(
+                ErrorKind::Disconnected,
+                "the channel that delivered the message is gone: RabbitMQ will deliver it again",
+            )
+            .with_source(error)
+        })
+    }
+}
+
+/// Polls once. The first poll puts the frame into the queue of the connection, in order and without waiting; what is left of
+/// the future only waits until the frame is on the wire. Closing the channel comes after it in the same queue. The queue
+/// cannot grow without bound: the broker sends nothing beyond the prefetch limit until it has read the settlements.
+fn queued(sending: impl Future<Output = lapin::Result<()>>) -> lapin::Result<()> {
+    match pin!(sending).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(sent) => sent,
+        Poll::Pending => Ok(()),
+    }
+}
+
+impl fmt::Debug for Settlements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settlements").field("channel", &self.channel.id()).finish()
+    }
+}

@@ -1,0 +1,284 @@
+//! One message from its arrival to its settlement.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::member::Member;
+use super::perform::{Performed, Verdicts};
+use crate::arrival::{self, Arrival};
+use crate::counters::Counters;
+use crate::delivery::Delivery;
+use crate::error::{BoxError, ErrorKind};
+use crate::hub::Hub;
+use crate::middleware::panicked;
+use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
+use crate::policy::AckMode;
+use crate::scope::{CURRENT, Scope};
+use crate::topology::{HandlerEntry, HandlerKind, QueueEntry};
+use crate::transport::{BoxFuture, Incoming, Settler, Verdict};
+
+/// One message on its way through the handlers of its queue.
+pub(super) struct Job {
+    case: Case,
+    settler: Settler,
+    calls: Vec<Call>,
+    /// Why it is settled without any call.
+    refused: Option<Outcome>,
+}
+
+/// A message and where it is: what its settlement depends on beside the outcomes.
+pub(super) struct Case {
+    pub(super) hub: Arc<Hub>,
+    pub(super) queue: Arc<QueueEntry>,
+    pub(super) arrival: Arrival,
+}
+
+/// One handler that the message is for.
+struct Call {
+    entry: Arc<HandlerEntry>,
+    counters: Arc<Counters>,
+    scope: Arc<Scope>,
+    future: BoxFuture<'static, Result<Outcome, BoxError>>,
+}
+
+/// What one handler made of the message.
+pub(super) struct Judged {
+    pub(super) entry: Arc<HandlerEntry>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) outcome: Outcome,
+}
+
+impl Job {
+    /// Finds the handlers that the message is for. Their futures do nothing until they are polled.
+    pub(super) fn new(
+        hub: &Arc<Hub>,
+        queue: &Arc<QueueEntry>,
+        members: &mut [Member],
+        incoming: Incoming,
+    ) -> Self {
+        let Incoming { envelope, redelivered, settler, .. } = incoming;
+        let arrival = Arrival::of(envelope, &queue.name, redelivered);
+        let case = Case { hub: Arc::clone(hub), queue: Arc::clone(queue), arrival };
+        let mut job = Self { case, settler, calls: Vec::new(), refused: None };
+        if arrival::size(job.case.arrival.metadata.headers()) > arrival::HEADERS_MAX {
+            job.refused =
+                Some(Outcome::DeadLetter(DeadLetterReason::TooLarge, "the headers are too large".into()));
+            return job;
+        }
+        job.find_calls(members);
+        job
+    }
+
+    fn find_calls(&mut self, members: &mut [Member]) {
+        let mut filtered = false;
+        for member in members {
+            if !self.case.is_for(&member.entry) {
+                continue;
+            }
+            if !wanted(&member.entry, &self.case.arrival) {
+                member.counters.filtered.add_one();
+                filtered = true;
+                continue;
+            }
+            let metadata = self.case.arrival.metadata.clone();
+            let hub = Arc::clone(&self.case.hub);
+            let scope = Arc::new(Scope::new(hub, Arc::clone(&member.entry), metadata.clone()));
+            let future = member.call(Delivery::new(metadata, Arc::clone(&scope)));
+            let (entry, counters) = (Arc::clone(&member.entry), Arc::clone(&member.counters));
+            self.calls.push(Call { entry, counters, scope, future });
+        }
+        if self.calls.is_empty() {
+            self.refused = Some(if filtered { Outcome::Discard } else { self.case.unknown() });
+        }
+    }
+
+    /// Runs the handlers and settles the message. The slot is free as soon as the handlers have ended.
+    pub(super) async fn run(mut self, slot: OwnedSemaphorePermit) {
+        if let Some(outcome) = self.refused.take() {
+            drop(slot);
+            return self.refuse(outcome).await;
+        }
+        let calls = std::mem::take(&mut self.calls);
+        let Case { hub, queue, arrival } = &self.case;
+        if queue.ack == AckMode::OnReceive {
+            settle(self.settler, Verdict::Ack);
+            return run_unacknowledged(hub, arrival, calls).await;
+        }
+        let judged = run_calls(hub, arrival, calls).await;
+        drop(slot);
+        let Some(judged) = judged else { return settle(self.settler, Verdict::Requeue) };
+        self.settle(judged).await;
+    }
+
+    /// Settles a message that no handler was called for.
+    async fn refuse(self, outcome: Outcome) {
+        if let Outcome::DeadLetter(DeadLetterReason::TooLarge, _) = outcome {
+            // A copy with its story would not fit into a frame: the broker's own dead-lettering moves it as it is.
+            return settle(self.settler, Verdict::Reject);
+        }
+        let Some(first) = self.case.queue.members.first() else {
+            return settle(self.settler, Verdict::Reject);
+        };
+        let judged = Judged { entry: Arc::clone(first), counters: Arc::default(), outcome };
+        self.settle(vec![judged]).await;
+    }
+
+    async fn settle(self, judged: Vec<Judged>) {
+        let Self { case, settler, .. } = self;
+        let verdicts = Verdicts::of(&case, judged);
+        match verdicts.perform(&case).await {
+            Performed::Done => settle(settler, Verdict::Ack),
+            // The broker itself moves it to the dead letters.
+            Performed::Refused => settle(settler, Verdict::Reject),
+        }
+    }
+}
+
+impl Case {
+    /// Whether the message is for this handler: a retried copy names the one that failed.
+    fn is_for(&self, entry: &HandlerEntry) -> bool {
+        let metadata = &self.arrival.metadata;
+        match &self.arrival.member {
+            Some(member) => *member == entry.name,
+            None => entry.wants(metadata.exchange(), metadata.routing_key(), metadata.message_type()),
+        }
+    }
+
+    fn unknown(&self) -> Outcome {
+        let metadata = &self.arrival.metadata;
+        let text = format!(
+            "no handler of queue `{}` is for `{}` on exchange `{}`{}",
+            self.queue.name,
+            metadata.routing_key(),
+            metadata.exchange(),
+            metadata.message_type().map(|name| format!(" of type `{name}`")).unwrap_or_default(),
+        );
+        Outcome::DeadLetter(DeadLetterReason::UnknownType, text)
+    }
+}
+
+/// Whether the filter wants the message; a filter that panics wants it, and the handler will tell.
+fn wanted(entry: &HandlerEntry, arrival: &Arrival) -> bool {
+    let Some(filter) = entry.when else { return true };
+    catch_unwind(AssertUnwindSafe(|| filter(&arrival.metadata))).unwrap_or(true)
+}
+
+fn settle(settler: Settler, verdict: Verdict) {
+    if let Err(error) = settler.settle(verdict) {
+        tracing::debug!(%error, "not settled: the broker will deliver the message again");
+    }
+}
+
+/// Runs the handlers: strictly one priority after the other, side by side inside one. `None` when the connection was lost
+/// while something that a handler published was sent: the message must be handled again, and no attempt is counted.
+async fn run_calls(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Call>) -> Option<Vec<Judged>> {
+    let mut judged = Vec::with_capacity(calls.len());
+    let mut calls = calls.into_iter().peekable();
+    while let Some(first) = calls.next() {
+        let priority = first.entry.priority;
+        if calls.peek().is_none_or(|next| next.entry.priority != priority) {
+            judged.push(run_call(hub, arrival, first).await?);
+            continue;
+        }
+        let mut tier = vec![first];
+        while let Some(next) = calls.next_if(|next| next.entry.priority == priority) {
+            tier.push(next);
+        }
+        for result in join_all(tier.into_iter().map(|call| run_call(hub, arrival, call))).await {
+            judged.push(result?);
+        }
+    }
+    Some(judged)
+}
+
+async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Call>) {
+    for judged in run_calls(hub, arrival, calls).await.unwrap_or_default() {
+        match judged.outcome {
+            Outcome::Done(_) => judged.counters.handled.add_one(),
+            outcome => {
+                judged.counters.discarded.add_one();
+                tracing::error!(handler = %judged.entry.name, ?outcome, "failed after the message was acknowledged");
+            }
+        }
+    }
+}
+
+/// Runs one handler and sends what it has published.
+async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
+    let Call { entry, counters, scope, future } = call;
+    counters.called.add_one();
+    let guarded = AssertUnwindSafe(CURRENT.scope(Arc::clone(&scope), future)).catch_unwind();
+    let mut outcome = match guarded.await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(error)) => Outcome::Failed(HandlerError::new(error)),
+        Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
+    };
+    let staged = scope.close();
+    if let (Outcome::Done(_), false) = (&outcome, staged.is_empty()) {
+        let sends = staged.into_iter().map(|draft| hub.send_draft(draft));
+        for sent in join_all(sends).await {
+            match sent {
+                Ok(()) => counters.published.add_one(),
+                Err(error) if is_interruption(error.kind()) => {
+                    tracing::warn!(handler = %entry.name, %error, "what the handler published is not confirmed; it will be called again");
+                    return None;
+                }
+                Err(error) => outcome = Outcome::Failed(HandlerError::new(error)),
+            }
+        }
+    }
+    report(&entry, &counters, arrival, &outcome);
+    if entry.kind == HandlerKind::Message(crate::message::MessageKind::Command) {
+        outcome = answer(hub, arrival, outcome).await;
+    }
+    Some(Judged { entry, counters, outcome })
+}
+
+/// A lost connection says nothing about the message: it does not count as an attempt.
+fn is_interruption(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Disconnected | ErrorKind::TimedOut | ErrorKind::Closed)
+}
+
+/// Answers a command. An error is an answer too: the command is done unless its handler asks for another attempt.
+async fn answer(hub: &Arc<Hub>, arrival: &Arrival, outcome: Outcome) -> Outcome {
+    let request = &arrival.metadata.envelope;
+    let reply = match &outcome {
+        Outcome::Done(reply) => crate::command::reply(request, Ok(reply.as_deref().unwrap_or(b"null"))),
+        Outcome::Failed(error) if error.disposition().is_none() => crate::command::reply(request, Err(error)),
+        Outcome::DeadLetter(_, text) => crate::command::reply(request, Err(&HandlerError::new(text.clone()))),
+        _ => return outcome,
+    };
+    if let Some(reply) = reply {
+        // Whoever asked may be gone; nobody else wants the reply.
+        if let Err(error) = hub.send(Arc::new(reply)).await {
+            tracing::warn!(%error, "the reply to a command is lost");
+        }
+    }
+    match outcome {
+        Outcome::Failed(_) => Outcome::Discard,
+        outcome => outcome,
+    }
+}
+
+/// Tells the error hook and the log about a failed attempt.
+fn report(entry: &HandlerEntry, counters: &Counters, arrival: &Arrival, outcome: &Outcome) {
+    let Outcome::Failed(error) = outcome else { return };
+    counters.failed.add_one();
+    tracing::warn!(
+        code = "BUS0202",
+        handler = %entry.name,
+        message_id = arrival.metadata.message_id(),
+        attempt = arrival.metadata.attempt(),
+        of = entry.retry.max + 1,
+        error = %error.chain(),
+        "the handler failed"
+    );
+    let Some(hook) = entry.error_hook else { return };
+    if catch_unwind(AssertUnwindSafe(|| hook(error, &arrival.metadata))).is_err() {
+        tracing::error!(handler = %entry.name, "the error hook panicked");
+    }
+}

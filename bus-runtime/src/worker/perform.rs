@@ -1,0 +1,165 @@
+//! Carrying out what was decided: copies are published and confirmed, and only then the original is acknowledged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::job::{Case, Judged};
+use crate::copies::{self, Failure};
+use crate::counters::Counters;
+use crate::envelope::{Envelope, header};
+use crate::error::{Error, ErrorKind};
+use crate::outcome::Outcome;
+use crate::policy::JITTER_BUCKETS;
+use crate::seam;
+use crate::settle::{Circumstances, Settlement, settlement};
+use crate::topology::HandlerEntry;
+use crate::transport::Confirmation;
+
+/// How long a copy that the broker does not take waits before it is offered again: at first, and at most.
+const OFFER_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// What became of the copies.
+pub(super) enum Performed {
+    /// All are confirmed.
+    Done,
+    /// One can never be published: the broker's own dead-lettering must take the original.
+    Refused,
+}
+
+/// What was decided for each handler of a message.
+pub(super) struct Verdicts(Vec<(Judged, Settlement)>);
+
+impl Verdicts {
+    /// Decides for each handler on its own: its attempts, its policy.
+    pub(super) fn of(case: &Case, judged: Vec<Judged>) -> Self {
+        let now = Circumstances {
+            attempt: case.arrival.metadata.attempt(),
+            requeues: case.arrival.requeues,
+            since_first_failure: copies::since(case.arrival.first_failed_at, seam::wall_clock()),
+            lot: seam::random_below(JITTER_BUCKETS),
+        };
+        let decide = |judged: Judged| {
+            let entry = &judged.entry;
+            let settlement = settlement(&judged.outcome, &entry.retry, entry.on_error, now);
+            (judged, settlement)
+        };
+        Self(judged.into_iter().map(decide).collect())
+    }
+
+    /// Publishes the copies that the settlements need.
+    ///
+    /// # Cancel safety
+    /// When it is dropped, the original is not settled: it will be handled again, although a copy may have been published.
+    pub(super) async fn perform(self, case: &Case) -> Performed {
+        for (judged, settlement) in self.0 {
+            let published = match copy(case, &judged.entry, &settlement) {
+                Ok(None) => Ok(()),
+                Ok(Some(Copy { envelope, wait })) => offer(case, envelope, wait).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = published {
+                tracing::error!(handler = %judged.entry.name, %error, "a copy can't be published; the broker moves the original to the dead letters");
+                return Performed::Refused;
+            }
+            count(&judged.counters, &judged.outcome, &settlement);
+            report(case, &judged.entry, &settlement);
+        }
+        Performed::Done
+    }
+}
+
+/// A copy, and how long it waits when no constant delay fits.
+struct Copy {
+    envelope: Envelope,
+    wait: Option<Duration>,
+}
+
+/// The copy that a settlement needs, addressed.
+fn copy(case: &Case, entry: &HandlerEntry, settlement: &Settlement) -> Result<Option<Copy>, Error> {
+    let metadata = &case.arrival.metadata;
+    let failure = |error, error_type| Failure {
+        handler: &entry.name,
+        error,
+        error_type,
+        first_failed_at: case.arrival.first_failed_at,
+        now: seam::wall_clock(),
+    };
+    let (mut envelope, wait) = match settlement {
+        Settlement::Ack | Settlement::Discard => return Ok(None),
+        Settlement::Retry { delay, attempt, error, error_type } => {
+            let constant = entry.retry.delays().contains(delay);
+            let exchange = (constant && !delay.is_zero()).then(|| case.hub.delay_exchange(*delay));
+            let wait = (!constant && !delay.is_zero()).then_some(*delay);
+            (copies::retried(metadata, failure(error, error_type), *attempt, exchange)?, wait)
+        }
+        Settlement::Requeue { requeues, error, error_type } => {
+            (copies::requeued(metadata, failure(error, error_type), *requeues)?, None)
+        }
+        Settlement::DeadLetter { reason, error, error_type } => {
+            let (dead, worker) = (&case.queue.dead, case.hub.worker.as_str());
+            (copies::dead(metadata, failure(error, error_type), *reason, dead, worker)?, None)
+        }
+    };
+    if case.queue.members.len() > 1 {
+        envelope.headers.set(header::MEMBER, entry.name.clone());
+    }
+    Ok(Some(Copy { envelope, wait }))
+}
+
+/// Publishes a copy; while the broker does not take it, again and again, with the original unacknowledged.
+async fn offer(case: &Case, envelope: Envelope, wait: Option<Duration>) -> Result<(), Error> {
+    let (mut pause, longest) = OFFER_AGAIN;
+    let envelope = Arc::new(envelope);
+    loop {
+        let sent = match wait {
+            Some(wait) => case.hub.send_later((*envelope).clone(), wait).await,
+            None => case.hub.send(Arc::clone(&envelope)).await,
+        };
+        let problem = match sent {
+            Ok(Confirmation::Routed) => return Ok(()),
+            Ok(Confirmation::Unroutable) => "no queue takes it".to_owned(),
+            Err(error) if matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::InvalidName) => {
+                return Err(error);
+            }
+            Err(error) => error.to_string(),
+        };
+        tracing::error!(
+            queue = %case.queue.name,
+            to = %format_args!("{}:{}", envelope.exchange, envelope.routing_key),
+            problem,
+            "a copy of a message can't be published yet; the original stays unacknowledged"
+        );
+        seam::sleep(pause).await;
+        pause = (pause * 2).min(longest);
+    }
+}
+
+fn count(counters: &Counters, outcome: &Outcome, settlement: &Settlement) {
+    match settlement {
+        Settlement::Ack => counters.handled.add_one(),
+        Settlement::Discard if matches!(outcome, Outcome::Discard) => {}
+        Settlement::Discard => counters.discarded.add_one(),
+        Settlement::Retry { .. } => counters.retried.add_one(),
+        Settlement::Requeue { .. } => counters.requeued.add_one(),
+        Settlement::DeadLetter { .. } => counters.dead_lettered.add_one(),
+    }
+}
+
+fn report(case: &Case, entry: &HandlerEntry, settlement: &Settlement) {
+    let metadata = &case.arrival.metadata;
+    match settlement {
+        Settlement::DeadLetter { reason, error, .. } => tracing::error!(
+            handler = %entry.name,
+            queue = %case.queue.name,
+            message_id = metadata.message_id(),
+            attempt = metadata.attempt(),
+            %reason,
+            error,
+            "the message is with the dead letters"
+        ),
+        Settlement::Retry { delay, attempt, .. } => {
+            tracing::info!(handler = %entry.name, message_id = metadata.message_id(), next_attempt = attempt, ?delay, "the message will be tried again");
+        }
+        Settlement::Ack | Settlement::Discard | Settlement::Requeue { .. } => {}
+    }
+}

@@ -1,0 +1,204 @@
+//! A private RabbitMQ node: started, killed and removed by the test that owns it.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bus_runtime::transport::RabbitMq;
+use bus_runtime::{BrokerUrl, Error};
+
+/// Where Debian puts the scripts. The wrappers in `/usr/sbin` change the user and would not see our settings.
+const SCRIPTS: &str = "/usr/lib/rabbitmq/bin";
+/// A node takes 10 to 25 s on an idle machine.
+const START_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Whether a node can be started on this machine.
+#[must_use]
+pub fn is_installed() -> bool {
+    server().exists()
+}
+
+fn server() -> PathBuf {
+    Path::new(SCRIPTS).join("rabbitmq-server")
+}
+
+/// A RabbitMQ node of its own. Dropping it kills its processes and removes its files.
+#[derive(Debug)]
+pub struct RabbitNode {
+    home: tempfile::TempDir,
+    name: String,
+    port: u16,
+    dist_port: u16,
+    epmd_port: u16,
+    process: Option<Child>,
+}
+
+impl RabbitNode {
+    /// Starts a node and waits until it takes AMQP connections.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start() -> Self {
+        let home = tempfile::Builder::new().prefix("bus-rabbitmq-").tempdir().expect("a temporary directory");
+        let [port, dist_port, epmd_port] = free_ports();
+        let name = format!("bus{port}@localhost");
+        let mut node = Self { home, name, port, dist_port, epmd_port, process: None };
+        node.boot().await;
+        node
+    }
+
+    /// The address of the node, as the user `guest`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("amqp://guest:guest@127.0.0.1:{}", self.port)
+    }
+
+    /// The port that the node listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Starts the node again after [`kill`](Self::kill) or [`stop`](Self::stop), on the same port and with the same data.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn boot(&mut self) {
+        if self.process.is_some() {
+            return;
+        }
+        let log = std::fs::File::create(self.home.path().join("console.log")).expect("a log file");
+        let mut command = Command::new(server());
+        self.environment(&mut command);
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle to the log"))
+            .stderr(log)
+            .current_dir(self.home.path());
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        self.process = Some(command.spawn().expect("rabbitmq-server starts"));
+        self.wait_until_up().await;
+    }
+
+    /// Kills the node with SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            signal("KILL", &format!("-{}", process.id()));
+            // The node itself is a grandchild that may have left the group.
+            if let Ok(pid) = std::fs::read_to_string(self.pid_file()) {
+                signal("KILL", pid.trim());
+            }
+            let _ = process.wait();
+        }
+    }
+
+    /// Asks the node to stop, and waits until it has.
+    pub async fn stop(&mut self) {
+        self.ctl(&["stop"]).await;
+        if let Some(mut process) = self.process.take() {
+            let _ = tokio::task::spawn_blocking(move || process.wait()).await;
+        }
+    }
+
+    /// Stops the node and starts it again.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        self.boot().await;
+    }
+
+    /// Runs `rabbitmqctl` against the node and returns what it printed.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn ctl(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(Path::new(SCRIPTS).join("rabbitmqctl"));
+        self.environment(&mut command);
+        command.args(["-q", "-n", &self.name]).args(arguments).stdin(Stdio::null());
+        let output = tokio::task::spawn_blocking(move || command.output()).await;
+        let output = output.expect("the task ends").expect("rabbitmqctl starts");
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "rabbitmqctl {arguments:?} failed: {out}{err}");
+        out.into_owned()
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.home.path().join("pid")
+    }
+
+    fn environment(&self, command: &mut Command) {
+        let home = self.home.path();
+        command
+            .env("HOME", home)
+            .env("RABBITMQ_NODENAME", &self.name)
+            .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
+            .env("RABBITMQ_NODE_PORT", self.port.to_string())
+            .env("RABBITMQ_DIST_PORT", self.dist_port.to_string())
+            .env("RABBITMQ_MNESIA_BASE", home.join("mnesia"))
+            .env("RABBITMQ_LOG_BASE", home.join("log"))
+            .env("RABBITMQ_PID_FILE", self.pid_file())
+            .env("RABBITMQ_ENABLED_PLUGINS_FILE", home.join("enabled_plugins"))
+            .env("RABBITMQ_CONFIG_FILE", home.join("rabbitmq"))
+            .env("RABBITMQ_CONF_ENV_FILE", home.join("rabbitmq-env.conf"))
+            .env("RABBITMQ_ADVANCED_CONFIG_FILE", home.join("advanced"))
+            .env("RABBITMQ_SCHEMA_DIR", home.join("schema"))
+            .env("RABBITMQ_GENERATED_CONFIG_DIR", home.join("config"))
+            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+            .env("ERL_EPMD_PORT", self.epmd_port.to_string())
+            // Two schedulers boot as fast as many on a small machine, and busy waiting would take it from the tests.
+            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none")
+            .env_remove("RABBITMQ_BASE");
+    }
+
+    async fn wait_until_up(&mut self) {
+        let url = BrokerUrl::parse(&self.url()).expect("our own URL");
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            let error = match RabbitMq::connect(&url).await {
+                Ok(rabbitmq) => {
+                    use bus_runtime::transport::Transport;
+                    return rabbitmq.close(Duration::from_secs(5)).await;
+                }
+                Err(error) => error,
+            };
+            self.assert_alive(&error);
+            assert!(Instant::now() < deadline, "RabbitMQ did not start in time: {error}\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    fn assert_alive(&mut self, error: &Error) {
+        let ended = self.process.as_mut().and_then(|process| process.try_wait().ok().flatten());
+        assert!(ended.is_none(), "RabbitMQ ended while it was starting: {error}\n{}", self.log());
+    }
+
+    /// The end of what the node printed.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let text = std::fs::read_to_string(self.home.path().join("console.log")).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+}
+
+impl Drop for RabbitNode {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = Command::new("epmd")
+            .args(["-port", &self.epmd_port.to_string(), "-kill"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+    }
+}
+
+fn signal(name: &str, to: &str) {
+    let _ = Command::new("kill").args([&format!("-{name}"), "--", to]).stderr(Stdio::null()).status();
+}
+
+/// Three ports that nobody listens on.
+fn free_ports() -> [u16; 3] {
+    let listeners = [(); 3].map(|()| TcpListener::bind(("127.0.0.1", 0)).expect("a free port"));
+    listeners.map(|listener| listener.local_addr().expect("its address").port())
+}

@@ -1,0 +1,83 @@
+//! Whole programs of handlers: from a published message to its settlement. Each runs on the embedded broker and on RabbitMQ.
+
+#[path = "handlers/command.rs"]
+mod command;
+#[path = "handlers/group.rs"]
+mod group;
+#[path = "handlers/input.rs"]
+mod input;
+#[path = "handlers/publish.rs"]
+mod publish;
+#[path = "handlers/retry.rs"]
+mod retry;
+#[path = "handlers/settle.rs"]
+mod settle;
+#[path = "handlers/shutdown.rs"]
+mod shutdown;
+#[path = "handlers/topology.rs"]
+mod topology;
+
+/// Runs each test on both brokers.
+macro_rules! on_both {
+    ($($module:ident :: $test:ident),+ $(,)?) => {
+        mod embedded {
+            use bus_tests::arena::Arena;
+
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    crate::$module::$test::run(Arena::embedded()).await;
+                }
+            )+
+        }
+
+        mod rabbitmq {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    if let Some(arena) = bus_tests::arena::rabbitmq(stringify!($test)).await {
+                        crate::$module::$test::run(arena).await;
+                    }
+                }
+            )+
+        }
+    };
+}
+
+on_both! {
+    topology::d1_stacked_attributes_are_one_queue,
+    topology::d2_audit_and_react_are_two_queues,
+    topology::t3_wildcards_in_a_routing_key_are_literal,
+    settle::k2_every_outcome_is_one_settlement,
+    settle::k5_timeouts_free_their_slots,
+    settle::k6_a_panic_is_an_error,
+    settle::ack_on_receive_is_at_most_once,
+    settle::a_filtered_message_is_acknowledged,
+    settle::q1_no_more_than_the_concurrency,
+    settle::concurrency_one_keeps_the_order,
+    retry::r1_a_poison_message_is_called_max_plus_one_times,
+    retry::r4_siblings_are_not_called_again,
+    retry::r5_a_retried_copy_keeps_what_it_was,
+    retry::retry_later_takes_the_ladder,
+    retry::forged_attempts_do_not_count,
+    retry::plain_functions_are_handlers,
+    input::r8_what_cannot_be_decoded_is_dead_at_once,
+    input::captured_words_are_typed,
+    input::arguments_of_all_kinds,
+    input::headers_too_large_are_dead_as_they_are,
+    publish::k4_a_failing_handler_publishes_nothing,
+    publish::k4_a_handler_publishes_before_its_ack,
+    publish::c5_publishes_inherit_the_context,
+    publish::p1_unroutable_tasks_are_errors,
+    publish::p5_messages_say_what_they_are,
+    publish::after_delays_on_the_broker,
+    publish::a_publisher_ends_with_its_handler,
+    command::the_reply_comes_back,
+    command::an_error_comes_back,
+    command::nobody_is_an_error,
+    group::every_member_that_matches_is_called,
+    group::l1_priorities_are_strict,
+    group::only_the_failed_member_is_retried,
+    shutdown::s1_what_has_begun_ends,
+    shutdown::s2_what_takes_too_long_goes_back,
+}
