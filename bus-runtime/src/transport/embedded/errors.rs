@@ -47,12 +47,13 @@ pub(super) fn locked(name: &QueueName) -> Error {
 }
 
 pub(super) fn reserved(what: &str, name: &str) -> Error {
-    Error::new(ErrorKind::Permission, format!("{what} `{name}` has the reserved prefix `amq.`"))
+    Error::new(ErrorKind::InvalidName, format!("{what} `{name}` has the reserved prefix `amq.`"))
+        .with_help("such names belong to the broker: choose another one")
 }
 
 pub(super) fn default_exchange() -> Error {
     let text = "the default exchange cannot be declared, bound, unbound or deleted";
-    Error::new(ErrorKind::Permission, text).with_help(
+    Error::new(ErrorKind::InvalidName, text).with_help(
         "every queue receives what is published to the default exchange with its name as the routing key",
     )
 }

@@ -108,6 +108,26 @@ impl SettleChannel for Desk {
     }
 }
 
+/// Where one message is settled that was taken off a queue without a consumer. It goes back when nobody has settled it.
+#[derive(Debug)]
+pub(super) struct Slip {
+    pub(super) desk: Desk,
+    pub(super) tag: Key,
+}
+
+impl SettleChannel for Slip {
+    fn settle(&self, tag: u64, verdict: Verdict) -> Result<(), Error> {
+        self.desk.settle(tag, verdict)
+    }
+}
+
+impl Drop for Slip {
+    fn drop(&mut self) {
+        // An error says that it is settled, or that its connection has closed and put it back already.
+        let _ = self.desk.settle(self.tag.to_tag(), Verdict::Requeue);
+    }
+}
+
 impl fmt::Debug for Desk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Desk")

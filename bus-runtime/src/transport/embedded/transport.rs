@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::EmbeddedBroker;
-use super::subscription::{Desk, Subscription};
+use super::subscription::{Desk, Slip, Subscription};
 use super::{publish::publish, queue::Holder};
 use crate::envelope::Envelope;
 use crate::error::{Error, ErrorKind};
@@ -60,8 +60,9 @@ impl Transport for EmbeddedBroker {
             Ok(delivered.map(|delivered| {
                 let holder = Holder::Getter(self.connection.id);
                 let shared = Arc::clone(self.connection.shared());
-                let desk = Arc::new(Desk { shared, queue: delivered.queue, holder });
-                delivered.into_incoming(desk)
+                let desk = Desk { shared, queue: delivered.queue, holder };
+                let slip = Arc::new(Slip { desk, tag: delivered.tag });
+                delivered.into_incoming(slip)
             }))
         })
     }

@@ -5,6 +5,8 @@ mod invariants;
 mod random;
 mod rows_dead_letter;
 mod rows_dispatch;
+mod rows_lifetime;
+mod rows_limits;
 mod rows_publish;
 mod rows_time;
 mod rows_topology;

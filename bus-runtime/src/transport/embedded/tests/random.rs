@@ -19,7 +19,7 @@ fn queues() -> [topology::Queue; 5] {
         dying_to(having(classic("plain"), |args| args.max_priority = Some(3)), "short"),
         dying_to(having(classic("short"), |args| args.max_length = Some(2)), "full"),
         having(classic("full"), |args| {
-            (args.max_length, args.overflow) = (Some(2), Some(Overflow::RejectPublish))
+            (args.max_length, args.overflow) = (Some(2), Some(Overflow::RejectPublish));
         }),
         dying_to(having(quorum("delay"), |args| args.message_ttl = Some(Duration::from_millis(50))), "kept"),
         dying_to(
@@ -101,7 +101,7 @@ impl Actors {
                 }
             }
             Step::Get { queue } => {
-                self.held.extend(world.broker.get(&name(QUEUES[queue])).await.ok().flatten())
+                self.held.extend(world.broker.get(&name(QUEUES[queue])).await.ok().flatten());
             }
             Step::Settle { held, verdict } => {
                 let verdict = [Verdict::Ack, Verdict::Requeue, Verdict::Reject][usize::from(verdict)];

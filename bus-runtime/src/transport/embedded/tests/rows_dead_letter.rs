@@ -91,11 +91,11 @@ async fn row_12_a_repeated_death_counts_up_and_keeps_its_first_story() {
     let world = World::with([dying_to(classic("src"), "dead"), classic("dead")]).await;
     world.send_for("src", "x", 60_000).await;
     reject_one(&world, "src").await;
-    let first = world.get("dead").await.unwrap().envelope;
+    let first = world.take("dead").await;
     let again = world.publish_as("", "src", "x", |envelope| envelope.headers = first.headers.clone());
     again.await.map(drop).unwrap();
     reject_one(&world, "src").await;
-    let second = world.get("dead").await.unwrap().envelope;
+    let second = world.take("dead").await;
     assert_eq!(story(&second), [line("src", "rejected", 2)]);
     assert_eq!(deaths(&second)[0].text("original-expiration"), Some("60000"));
     assert_eq!(deaths(&second)[0].get("time"), deaths(&first)[0].get("time"));
@@ -108,7 +108,7 @@ async fn row_12_forged_deaths_are_replaced() {
         let forged = world.publish_as("", "src", "x", |envelope| envelope.headers.set(header, "mine"));
         forged.await.map(drop).unwrap();
         reject_one(&world, "src").await;
-        let dead = world.get("dead").await.unwrap().envelope;
+        let dead = world.take("dead").await;
         assert_eq!(story(&dead), [line("src", "rejected", 1)]);
         assert_eq!(dead.headers.text("x-first-death-reason"), first_reason, "{header}");
     }
@@ -167,7 +167,7 @@ async fn row_13_each_way_to_die_has_its_reason() {
     world.send("q", "delivery_limit").await;
     settle(world.get("q").await.unwrap(), Verdict::Requeue);
     for reason in ["rejected", "expired", "maxlen", "delivery_limit"] {
-        let dead = world.get("dead").await.unwrap().envelope;
+        let dead = world.take("dead").await;
         assert_eq!(super::harness::text(&dead), reason);
         assert_eq!(story(&dead), [line("q", reason, 1)]);
     }
@@ -253,7 +253,7 @@ async fn at_least_once_keeps_a_message_until_its_target_has_space() {
 #[tokio::test]
 async fn at_least_once_survives_the_target_going_and_coming() {
     let full = having(classic("dead"), |args| {
-        (args.max_length, args.overflow) = (Some(0), Some(Overflow::RejectPublish))
+        (args.max_length, args.overflow) = (Some(0), Some(Overflow::RejectPublish));
     });
     let world = World::with([at_least_once("q", "dead"), full]).await;
     world.send("q", "x").await;

@@ -108,7 +108,7 @@ async fn time_passes_for_many_queues_in_the_order_of_the_times() {
     let world = World::with([classic("dead")]).await;
     for millis in [50_u64, 10, 40, 20, 30] {
         let ttl = |args: &mut crate::topology::QueueArguments| {
-            args.message_ttl = Some(Duration::from_millis(millis))
+            args.message_ttl = Some(Duration::from_millis(millis));
         };
         world.declare(having(dying_to(classic(&millis.to_string()), "dead"), ttl)).await.unwrap();
         world.send(&millis.to_string(), &millis.to_string()).await;

@@ -98,7 +98,7 @@ async fn a_full_broker_under_load_lets_everybody_through() {
     let builder = crate::EmbeddedBroker::builder().messages_max(16);
     let world = Arc::new(World { broker: builder.build() });
     let limited = having(classic("q"), |args| {
-        (args.max_length, args.overflow) = (Some(64), Some(Overflow::RejectPublish))
+        (args.max_length, args.overflow) = (Some(64), Some(Overflow::RejectPublish));
     });
     world.declare(limited).await.unwrap();
     let publishers: Vec<_> = (0..PUBLISHERS)
