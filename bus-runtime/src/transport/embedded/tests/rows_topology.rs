@@ -89,6 +89,10 @@ async fn row_26_redeclaring_compares_all_arguments() {
             Exchange { durable: false, ..Exchange::topic(exchange("x")) },
             "exchange `x` already exists with durable = true, not false",
         ),
+        (
+            Exchange { auto_delete: true, ..Exchange::topic(exchange("x")) },
+            "exchange `x` already exists with auto_delete = false, not true",
+        ),
     ] {
         let error = world
             .broker
