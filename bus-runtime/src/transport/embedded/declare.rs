@@ -133,15 +133,17 @@ fn same_exchange(has: &topology::Exchange, wants: &topology::Exchange) -> Result
     let properties = [
         ("type", has.kind.to_string(), wants.kind.to_string()),
         ("durable", has.durable.to_string(), wants.durable.to_string()),
-        ("auto-delete", has.auto_delete.to_string(), wants.auto_delete.to_string()),
+        ("auto_delete", has.auto_delete.to_string(), wants.auto_delete.to_string()),
     ];
     same("exchange", &wants.name, &properties)
 }
 
 fn same_queue(has_queue: &topology::Queue, wants_queue: &topology::Queue) -> Result<(), Error> {
+    let type_of = |queue: &topology::Queue| queue.arguments.queue_type.as_str().to_owned();
     let properties = [
+        ("x-queue-type", type_of(has_queue), type_of(wants_queue)),
         ("durable", has_queue.durable.to_string(), wants_queue.durable.to_string()),
-        ("auto-delete", has_queue.auto_delete.to_string(), wants_queue.auto_delete.to_string()),
+        ("auto_delete", has_queue.auto_delete.to_string(), wants_queue.auto_delete.to_string()),
     ];
     same("queue", &wants_queue.name, &properties)?;
     let (has_table, wants_table) = (has_queue.arguments.to_table(), wants_queue.arguments.to_table());

@@ -38,7 +38,77 @@ pub use self::snapshot::{QueueSnapshot, Totals};
 use crate::envelope::Envelope;
 use crate::names::QueueName;
 
-/// A broker inside this process that behaves as RabbitMQ does.
+/// A broker inside this process that behaves as RabbitMQ does: exchanges, queues, acknowledgements, dead letters, time to live.
+///
+/// It is the default transport of Bus and can be used alone. Messages live in memory and are gone with the last handle.
+///
+/// ```
+/// use std::{future::poll_fn, sync::Arc};
+///
+/// use bus_runtime::topology::{Binding, Destination, Exchange, Queue, QueueType, Topology};
+/// use bus_runtime::transport::{Confirmation, ConsumeOptions, Transport, Verdict};
+/// use bus_runtime::{BindingKey, EmbeddedBroker, Envelope, ExchangeName, QueueName, RoutingKey};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let broker = EmbeddedBroker::new();
+/// let (react, index) = (ExchangeName::new("react")?, QueueName::new("index")?);
+/// broker
+///     .declare(&Topology {
+///         exchanges: vec![Exchange::topic(react.clone())],
+///         queues: vec![Queue::durable(index.clone(), QueueType::Quorum)],
+///         bindings: vec![Binding {
+///             exchange: react.clone(),
+///             destination: Destination::Queue(index.clone()),
+///             key: BindingKey::parse("wiki.#")?,
+///         }],
+///     })
+///     .await?;
+///
+/// let message = Envelope::new(react, RoutingKey::new("wiki.page.saved")?, "Home");
+/// assert_eq!(broker.publish(Arc::new(message)).await?, Confirmation::Routed);
+///
+/// let options = ConsumeOptions { prefetch: 10, tag: "example".into() };
+/// let mut consumer = broker.consume(&index, options).await?;
+/// let incoming = poll_fn(|cx| consumer.poll_next(cx)).await.expect("only a cancelled consumer ends")?;
+/// assert_eq!(incoming.envelope.body, "Home");
+/// incoming.settler.settle(Verdict::Ack)?;
+/// assert!(broker.is_quiet());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Connections
+///
+/// Each handle is a connection of its own, and so is each clone: an exclusive queue belongs to the handle that declared it. A
+/// connection ends with [`close`](crate::transport::Transport::close), or when its handle and all consumers that it gave out
+/// are dropped. Then its exclusive queues are deleted, and its unsettled messages go back to their queues.
+///
+/// # Time
+///
+/// Time is tokio's, so tests can pause it. A handle needs no runtime to be made; without one nothing expires by itself, but
+/// nobody sees a message after its time either.
+///
+/// # Limits
+///
+/// The broker holds at most a million messages and a gigabyte of bodies, counted once per queue; see
+/// [`builder`](Self::builder). When it is full its status is
+/// [`Blocked`](crate::transport::ConnectionStatus::Blocked) and publishers wait, in their order, for 30 seconds; then they get
+/// [`Nacked`](crate::ErrorKind::Nacked). One message to many queues, and dead letters, may pass the limit.
+///
+/// # Where it differs from RabbitMQ
+///
+/// It was built from what RabbitMQ 3.10.8 was seen to do. It has no headers exchanges, no alternate exchanges, no `CC` and
+/// `BCC` headers, no transactions, no consumer priorities, no policies, no streams and no names chosen by the broker. And:
+///
+/// - `durable` and `persistent` are remembered, but nothing survives the process.
+/// - A quorum queue with `reject-publish` holds exactly its `x-max-length`; RabbitMQ's takes one message more.
+/// - When the active one of single active consumers is cancelled, the next one takes over at once; in a classic queue of
+///   RabbitMQ 3.10.8 it does so only with the next event of the queue.
+/// - With `x-dead-letter-strategy = at-least-once` a dead letter arrives in all queues that its exchange leads to or in none. It
+///   is tried again as soon as the topology changes or there is space; RabbitMQ tries every three minutes.
+/// - Who settles a message whose queue was deleted gets an error; RabbitMQ says nothing.
+/// - Consumers may share a tag.
 pub struct EmbeddedBroker {
     connection: Arc<Connection>,
 }
@@ -51,7 +121,6 @@ impl EmbeddedBroker {
     }
 
     /// A broker with other limits.
-    #[must_use]
     pub fn builder() -> EmbeddedBrokerBuilder {
         EmbeddedBrokerBuilder { limits: Limits::default() }
     }
@@ -103,7 +172,7 @@ impl Default for EmbeddedBroker {
     }
 }
 
-/// A new connection to the same broker.
+/// Makes a new connection to the same broker.
 impl Clone for EmbeddedBroker {
     fn clone(&self) -> Self {
         Self { connection: Connection::new(Arc::clone(self.connection.shared())) }

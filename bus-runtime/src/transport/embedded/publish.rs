@@ -87,7 +87,7 @@ impl State {
         for id in reached.drain(..) {
             match self.queues.get(id) {
                 Some(queue) if queue.refuses(bytes) => {
-                    refused = Some(errors::queue_is_full(&queue.declared.name))
+                    refused = Some(errors::queue_is_full(&queue.declared.name));
                 }
                 _ => self.enqueue(id, Arc::clone(envelope)),
             }

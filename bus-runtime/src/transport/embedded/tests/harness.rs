@@ -85,6 +85,14 @@ impl World {
         self.broker.get(&name(queue)).await.unwrap()
     }
 
+    /// Takes one message off a queue for good.
+    pub(super) async fn take(&self, queue: &str) -> Arc<Envelope> {
+        let incoming = self.get(queue).await.unwrap();
+        let envelope = Arc::clone(&incoming.envelope);
+        settle(incoming, Verdict::Ack);
+        envelope
+    }
+
     pub(super) async fn delete(&self, queue: &str) {
         self.broker.delete_queue(&name(queue)).await.unwrap();
     }

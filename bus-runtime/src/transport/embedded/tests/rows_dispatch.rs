@@ -50,6 +50,7 @@ async fn row_09_requeue_returns_to_the_original_position_on_classic_queues() {
     while let Some(incoming) = world.get("q").await {
         assert_eq!(incoming.delivery_count, None);
         seen.push((text(&incoming.envelope), incoming.redelivered));
+        settle(incoming, Verdict::Ack);
     }
     let seen: Vec<(&str, bool)> = seen.iter().map(|(body, again)| (body.as_str(), *again)).collect();
     assert_eq!(seen, [("0", true), ("2", true), ("4", false), ("5", false)]);
@@ -67,6 +68,7 @@ async fn row_09_requeue_goes_to_the_back_of_quorum_queues() {
     let mut seen = Vec::new();
     while let Some(incoming) = world.get("q").await {
         seen.push((text(&incoming.envelope), incoming.redelivered, incoming.delivery_count));
+        settle(incoming, Verdict::Ack);
     }
     let seen: Vec<_> = seen.iter().map(|(body, again, count)| (body.as_str(), *again, *count)).collect();
     assert_eq!(
@@ -86,9 +88,9 @@ async fn row_09_a_closed_consumer_gives_all_back_in_order() {
         drop(consumer.next());
         assert_eq!(world.counts("q"), (2, 3), "dropping a settler settles nothing");
         if close {
-            consumer.close().await
+            consumer.close().await;
         } else {
-            drop(consumer)
+            drop(consumer);
         }
         assert_eq!(world.peek("q"), ["0", "1", "2", "3", "4"]);
         let late = held.settler.settle(Verdict::Ack).unwrap_err();
@@ -96,6 +98,7 @@ async fn row_09_a_closed_consumer_gives_all_back_in_order() {
         let mut redelivered = Vec::new();
         while let Some(incoming) = world.get("q").await {
             redelivered.push(incoming.redelivered);
+            settle(incoming, Verdict::Ack);
         }
         assert_eq!(redelivered, [true, true, true, false, false]);
     }
@@ -111,6 +114,19 @@ async fn row_09_cancelling_requeues_nothing_and_what_arrived_still_comes_out() {
     assert_eq!(consumer.drain(), ["0", "1", "2"]);
     assert!(matches!(consumer.poll(), std::task::Poll::Ready(None)));
     assert_eq!(world.counts("q"), (2, 0));
+}
+
+#[tokio::test]
+async fn what_was_taken_without_a_consumer_goes_back_when_it_is_dropped() {
+    let world = World::with([classic("q")]).await;
+    world.send_all("q", 0..2).await;
+    let first = world.get("q").await.unwrap();
+    settle(world.get("q").await.unwrap(), Verdict::Ack);
+    assert_eq!(world.counts("q"), (0, 1));
+    drop(first);
+    assert_eq!(world.counts("q"), (1, 0));
+    let again = world.get("q").await.unwrap();
+    assert_eq!((text(&again.envelope), again.redelivered), ("0".into(), true));
 }
 
 #[tokio::test]
