@@ -39,8 +39,7 @@ pub(in crate::transport::rabbitmq) fn refused(
             ErrorKind::Disconnected,
             format!("RabbitMQ at {} closed the connection: {}", peer.host, words(text)),
         ),
-        530 if text.contains("vhost") => no_vhost(text, peer),
-        402 if text.contains("vhost") => no_vhost(text, peer),
+        530 | 402 if text.contains("vhost") => no_vhost(text, peer),
         _ => unknown(code, text, what, peer),
     }
 }
