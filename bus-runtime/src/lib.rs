@@ -132,3 +132,8 @@ pub mod prelude {
         audit, message_handler, nack, react, reject, requeue, retry, retry_later,
     };
 }
+
+/// The programs of the README compile, and its tests pass.
+#[cfg(all(doctest, feature = "cli", feature = "testing"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
