@@ -9,6 +9,7 @@ use crate::signature::{HandlerSignature, show};
 use crate::spec::{HandlerKind, HandlerSpec, Source, Warning};
 use crate::support::{conditions, deprecation_levels, ends, local};
 
+mod message;
 mod options;
 
 impl HandlerSpec<'_> {

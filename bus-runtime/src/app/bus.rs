@@ -288,6 +288,7 @@ impl Running {
             dead_lettered: counters.dead_lettered.get(),
             filtered: counters.filtered.get(),
             discarded: counters.discarded.get(),
+            published: counters.published.get(),
         });
         Stats { published, unroutable, handlers: handlers.collect() }
     }

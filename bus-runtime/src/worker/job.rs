@@ -222,7 +222,7 @@ async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judge
         let sends = staged.into_iter().map(|draft| hub.send_draft(draft));
         for sent in join_all(sends).await {
             match sent {
-                Ok(()) => {}
+                Ok(()) => counters.published.add_one(),
                 Err(error) if is_interruption(error.kind()) => {
                     tracing::warn!(handler = %entry.name, %error, "what the handler published is not confirmed; it will be called again");
                     return None;

@@ -1,0 +1,9 @@
+//! A message that cannot travel.
+
+use bus_runtime::prelude::*;
+
+#[derive(Message)]
+#[event("order.placed")]
+struct OrderPlaced;
+
+fn main() {}
