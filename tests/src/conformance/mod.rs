@@ -12,7 +12,7 @@ pub mod publishing;
 pub mod requeue;
 pub mod routing;
 
-pub use self::bench::{Bench, Reader, eventually};
+pub use self::bench::{Bench, Reader, eventually, message, text};
 
 /// How long a test waits for what must happen.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
