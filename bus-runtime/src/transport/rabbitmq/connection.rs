@@ -15,7 +15,9 @@ use super::reply;
 use crate::broker_url::{AmqpUrl, Host};
 use crate::error::{Error, ErrorKind};
 
+mod greeting;
 mod open;
+mod stream;
 
 /// How long any request to the broker may take: during an alarm RabbitMQ never answers some of them.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);

@@ -7,6 +7,7 @@ use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserIn
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::stream::{Introduction, Runtime};
 use super::{Live, Peer, Role, introduction};
 use crate::broker_url::{AmqpUrl, Host};
 use crate::error::{Error, ErrorKind};
@@ -62,12 +63,15 @@ async fn open_address(
     name: &str,
     limit: Duration,
 ) -> Result<Live, Error> {
-    let connecting = lapin::Connection::connect_uri(uri(url, address), introduction(role, name));
+    let server = Introduction::default();
+    let runtime = async_rs::Runtime::new(Runtime::new(server.clone()));
+    let connecting =
+        lapin::Connection::connect_uri_with_runtime(uri(url, address), introduction(role, name), runtime);
     match timeout(limit, connecting).await {
         Ok(Ok(connection)) => Ok(Live {
             connection,
             peer: peer.clone(),
-            server: "RabbitMQ".to_owned(),
+            server: server.get().cloned().unwrap_or_else(|| "RabbitMQ".to_owned()),
             blocked: watch::Sender::new(None),
         }),
         Ok(Err(error)) => Err(reply::no_connection(&error, peer)),

@@ -1,0 +1,159 @@
+//! The TCP stream between lapin and the broker, in our hands: lapin keeps to itself what the broker says about itself.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use async_rs::Tokio;
+use async_rs::traits::{Executor, Reactor, RuntimeKit};
+use async_rs::util::Task;
+use futures_util::io::{AsyncRead, AsyncWrite};
+
+use super::greeting::{self, Greeting};
+
+type TokioStream = <Tokio as Reactor>::TcpStream;
+
+/// Product and version of the broker, once it has introduced itself.
+pub(super) type Introduction = Arc<OnceLock<String>>;
+
+/// Tokio, but for its TCP streams, which are [`Overheard`].
+#[derive(Clone, Debug)]
+pub(super) struct Runtime {
+    tokio: Tokio,
+    server: Introduction,
+}
+
+impl Runtime {
+    /// The runtime that this is called in.
+    pub(super) fn new(server: Introduction) -> Self {
+        Self { tokio: Tokio::current(), server }
+    }
+}
+
+impl RuntimeKit for Runtime {}
+
+impl Executor for Runtime {
+    type Task<T: Send + 'static> = <Tokio as Executor>::Task<T>;
+
+    fn block_on<T, F: Future<Output = T>>(&self, future: F) -> T {
+        self.tokio.block_on(future)
+    }
+
+    fn spawn<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+        &self,
+        future: F,
+    ) -> Task<Self::Task<T>> {
+        self.tokio.spawn(future)
+    }
+
+    fn spawn_blocking<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+        &self,
+        work: F,
+    ) -> Task<Self::Task<T>> {
+        self.tokio.spawn_blocking(work)
+    }
+}
+
+impl Reactor for Runtime {
+    type TcpStream = Overheard;
+    type Sleep = <Tokio as Reactor>::Sleep;
+
+    fn register<H: Read + Write + Send + 'static>(
+        &self,
+        _socket: H,
+    ) -> io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static> {
+        Err::<Overheard, _>(io::Error::from(io::ErrorKind::Unsupported))
+    }
+
+    fn sleep(&self, time: Duration) -> Self::Sleep {
+        self.tokio.sleep(time)
+    }
+
+    fn interval(&self, time: Duration) -> impl futures_util::Stream<Item = Instant> + Send + 'static {
+        self.tokio.interval(time)
+    }
+
+    fn tcp_connect_addr(
+        &self,
+        address: SocketAddr,
+    ) -> impl Future<Output = io::Result<Overheard>> + Send + 'static {
+        let connecting = self.tokio.tcp_connect_addr(address);
+        let server = self.server.clone();
+        async move { Ok(Overheard { stream: connecting.await?, greeting: Vec::new(), server: Some(server) }) }
+    }
+}
+
+/// A TCP stream whose first frame is read along.
+pub(super) struct Overheard {
+    stream: TokioStream,
+    /// What has arrived of the first frame.
+    greeting: Vec<u8>,
+    /// Where to tell what it says; `None` when that is done, or cannot be.
+    server: Option<Introduction>,
+}
+
+impl Overheard {
+    fn listen(&mut self, bytes: &[u8]) {
+        let Some(server) = &self.server else { return };
+        self.greeting.extend_from_slice(bytes);
+        match greeting::read(&self.greeting) {
+            Greeting::Incomplete => return,
+            Greeting::From(product) => drop(server.set(product)),
+            Greeting::Unknown => {}
+        }
+        self.server = None;
+        self.greeting = Vec::new();
+    }
+}
+
+impl AsyncRead for Overheard {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        self.listen(&buffer[..read]);
+        Poll::Ready(Ok(read))
+    }
+
+    fn poll_read_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &mut [io::IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let read = ready!(Pin::new(&mut self.stream).poll_read_vectored(cx, buffers))?;
+        let mut left = read;
+        for buffer in buffers {
+            let here = left.min(buffer.len());
+            self.listen(&buffer[..here]);
+            left -= here;
+        }
+        Poll::Ready(Ok(read))
+    }
+}
+
+impl AsyncWrite for Overheard {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buffer)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, buffers)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
