@@ -1,20 +1,44 @@
 #!/bin/sh
-# Everything that must pass before a change is merged.
+# Runs every test of the workspace, the ones against a real RabbitMQ and the doctests included.
 #
-# Tests that need RabbitMQ use the one that BUS_TEST_AMQP_URL names, else start a node of their own, else are left out;
-# with BUS_TEST_REQUIRE_RABBITMQ=1 they fail instead.
+# The tests start RabbitMQ nodes of their own, on free ports and with files of their own. They need the server to be installed:
+# this script does that on Debian and Ubuntu. BUS_TEST_AMQP_URL=amqp://user:password@host:port tests against a broker of yours
+# instead, but for the tests that kill one.
+#
+# Arguments go to `cargo test`: tests/run.sh -p bus-tests --test conformance
 set -eu
 cd "$(dirname "$0")/.."
 
-step() {
-    printf '\n== %s\n' "$*"
-    "$@"
+server=/usr/lib/rabbitmq/bin/rabbitmq-server
+
+install_rabbitmq() {
+    sudo=
+    if [ "$(id -u)" != 0 ]; then
+        sudo -n true 2>/dev/null || return 1
+        sudo="sudo -n"
+    fi
+    command -v apt-get >/dev/null || return 1
+    echo "Installing rabbitmq-server."
+    $sudo apt-get update -qq &&
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends rabbitmq-server >/dev/null
 }
 
-step cargo fmt --all --check
-step cargo clippy --workspace --all-targets --all-features -- -D warnings
-for features in "" cli rabbitmq testing; do
-    step cargo clippy -p bus-runtime --no-default-features --features "$features" -- -D warnings
-done
-step cargo test --workspace --all-features
-step env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
+if [ -z "${BUS_TEST_AMQP_URL:-}" ] && [ ! -x "$server" ]; then
+    if ! install_rabbitmq || [ ! -x "$server" ]; then
+        cat >&2 <<'TEXT'
+RabbitMQ is not installed, and this script cannot install it here. Do one of these:
+
+    as root on Debian or Ubuntu:   apt-get install rabbitmq-server
+    anywhere with docker:          docker run -d -p 5672:5672 rabbitmq:4
+                                   BUS_TEST_AMQP_URL=amqp://localhost:5672 tests/run.sh
+    without RabbitMQ:              cargo test --workspace --all-features
+TEXT
+        exit 1
+    fi
+fi
+
+export BUS_TEST_REQUIRE_RABBITMQ=1
+if [ $# = 0 ]; then
+    set -- --workspace
+fi
+exec cargo test --all-features --no-fail-fast "$@"
