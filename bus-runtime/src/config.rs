@@ -139,7 +139,7 @@ impl Config {
             .broker_url
             .as_ref()
             .and_then(BrokerUrl::exchange)
-            .map(|name| name.as_str())
+            .map(crate::names::ExchangeName::as_str)
             .or(vars.get("BUS_EXCHANGE"));
         if let Some(exchange) = exchange {
             config.plan.messages = exchange.to_owned();

@@ -102,6 +102,7 @@ mod tests {
     const FIRST: Circumstances =
         Circumstances { attempt: 1, requeues: 0, since_first_failure: Duration::ZERO, lot: 0 };
 
+    #[expect(clippy::needless_pass_by_value, reason = "the tables are easier to read")]
     fn decide(outcome: Outcome, on_error: OnError, now: Circumstances) -> Settlement {
         settlement(&outcome, &RetryPolicy::default(), on_error, now)
     }

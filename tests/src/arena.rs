@@ -42,7 +42,6 @@ impl Arena {
     }
 
     /// An app with the handlers of one module, whatever else is linked.
-    #[must_use]
     pub fn app(&self, module: &str) -> App {
         let mut config = Config::default();
         config.plan.prefix.clone_from(&self.prefix);
@@ -136,6 +135,7 @@ pub struct Calls(Arc<Mutex<Vec<String>>>);
 
 impl Calls {
     /// Notes a call.
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass what they have")]
     pub fn add(&self, call: impl ToString) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(call.to_string());
     }

@@ -1,5 +1,13 @@
 //! Whole programs of handlers: from a published message to its settlement. Each runs on the embedded broker and on RabbitMQ.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::match_same_arms,
+    clippy::panic_in_result_fn,
+    clippy::unwrap_used,
+    reason = "these handlers do what users do, and clippy does not see that they are in tests"
+)]
+
 #[path = "handlers/command.rs"]
 mod command;
 #[path = "handlers/group.rs"]

@@ -263,8 +263,7 @@ pub fn message(exchange: &ExchangeName, key: &str, body: &str) -> Envelope {
 }
 
 /// A persistent message to one queue.
-#[must_use]
-pub fn to_queue(queue: &QueueName, body: &str) -> Envelope {
+pub(super) fn to_queue(queue: &QueueName, body: &str) -> Envelope {
     message(&ExchangeName::default_exchange(), queue, body)
 }
 
@@ -275,7 +274,6 @@ pub fn text(envelope: &Envelope) -> String {
 }
 
 /// The texts of messages.
-#[must_use]
-pub fn texts(incoming: &[Incoming]) -> Vec<String> {
+pub(super) fn texts(incoming: &[Incoming]) -> Vec<String> {
     incoming.iter().map(|incoming| text(&incoming.envelope)).collect()
 }

@@ -28,7 +28,7 @@ pub async fn confirms_of_many(bench: &Bench) {
     let topic = bench.exchange("topic", ExchangeKind::Topic).await;
     let queue = bench.classic("q", |_| {}).await;
     bench.bind(&topic, &queue, "yes.#").await;
-    let routed = |number: usize| number % 3 != 0;
+    let routed = |number: usize| !number.is_multiple_of(3);
     let key = |number| if routed(number) { format!("yes.{number}") } else { "no".to_owned() };
     let published =
         (0..300).map(|number| bench.try_publish(message(&topic, &key(number), &number.to_string())));

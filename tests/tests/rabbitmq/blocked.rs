@@ -1,12 +1,13 @@
 //! A broker that is short of memory: publishers wait, consumers go on.
 
+use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bus_runtime::transport::{ConnectionStatus, RabbitMq, RabbitMqOptions, Transport};
 use bus_runtime::{BrokerUrl, ErrorKind, ExchangeName};
 use bus_tests::conformance::{eventually, message};
 use bus_tests::node::RabbitNode;
-use std::sync::Arc;
 
 #[tokio::test]
 async fn memory_alarm() {
@@ -17,10 +18,8 @@ async fn memory_alarm() {
     let default = ExchangeName::default_exchange();
     node.ctl(&["set_vm_memory_high_watermark", "absolute", "1"]).await;
     // The first publish after the alarm is what makes the broker say so.
-    let held = tokio::spawn({
-        let publish = bench.transport().publish(Arc::new(message(&default, &queue, "held")));
-        async move { publish.await }
-    });
+    let mut held = bench.transport().publish(Arc::new(message(&default, &queue, "held")));
+    assert!(held.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let blocked = || matches!(bench.transport().status(), ConnectionStatus::Blocked(reason) if reason.contains("memory"));
     eventually("the broker to block", async || blocked()).await;
 
@@ -41,7 +40,7 @@ async fn memory_alarm() {
         bench.transport().status() == ConnectionStatus::Connected
     })
     .await;
-    held.await.expect("the task ends").map(drop).expect("what was held arrives");
+    held.await.map(drop).expect("what was held arrives");
     reader.close().await;
     impatient.close(Duration::from_secs(5)).await;
     bench.clean_up().await;

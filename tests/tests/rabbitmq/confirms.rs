@@ -69,7 +69,7 @@ async fn the_one_that_ends_the_channel_is_found() {
     for (number, outcome) in outcomes.into_iter().enumerate() {
         match outcome {
             Ok(confirmation) => {
-                assert_eq!((is_bad(number), confirmation), (false, Confirmation::Routed), "{number}")
+                assert_eq!((is_bad(number), confirmation), (false, Confirmation::Routed), "{number}");
             }
             Err(error) => assert!(is_bad(number) && error.kind() == ErrorKind::Broker, "{number}: {error}"),
         }

@@ -54,7 +54,8 @@ impl InFlight {
         match found {
             Some(written) => written.came_back = true,
             None => {
-                tracing::warn!(exchange = %returned.delivery.exchange, "RabbitMQ returned a message that is not under way")
+                let exchange = returned.delivery.exchange.as_str();
+                tracing::warn!(exchange, "RabbitMQ returned a message that is not under way");
             }
         }
     }

@@ -50,6 +50,7 @@ fn mismatches_name_argument_and_both_values() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn kinds() {
     use ErrorKind::*;
     let table = [
