@@ -161,6 +161,7 @@ impl Bus {
         self.running.hub.transport.status()
     }
 
+    #[cfg(any(feature = "cli", feature = "testing"))]
     pub(crate) fn running(&self) -> &Arc<Running> {
         &self.running
     }

@@ -320,6 +320,7 @@ impl App {
         self.name.clone().unwrap_or_else(program_name)
     }
 
+    #[cfg(feature = "cli")]
     pub(crate) fn app_version(&self) -> Option<&str> {
         self.version.as_deref()
     }

@@ -6,4 +6,6 @@ mod publisher;
 pub(crate) use draft::Draft;
 pub use draft::Publish;
 pub use publisher::Publisher;
-pub(crate) use publisher::{here, set_process_wide};
+pub(crate) use publisher::here;
+#[cfg(feature = "cli")]
+pub(crate) use publisher::set_process_wide;

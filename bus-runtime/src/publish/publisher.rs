@@ -193,6 +193,7 @@ pub(crate) fn here() -> Publisher {
 }
 
 /// Makes an app the one that `message.publish()` finds outside of handlers; the first one stays.
+#[cfg(feature = "cli")]
 pub(crate) fn set_process_wide(hub: &Arc<Hub>) {
     let _ = PROCESS_WIDE.set(Arc::downgrade(hub));
 }
