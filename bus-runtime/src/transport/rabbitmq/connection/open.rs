@@ -7,7 +7,7 @@ use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserIn
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::stream::{Introduction, Runtime};
+use super::stream::{self, Introduction};
 use super::{Live, Peer, Role, introduction};
 use crate::broker_url::{AmqpUrl, Host};
 use crate::error::{Error, ErrorKind};
@@ -64,7 +64,7 @@ async fn open_address(
     limit: Duration,
 ) -> Result<Live, Error> {
     let server = Introduction::default();
-    let runtime = async_rs::Runtime::new(Runtime::new(server.clone()));
+    let runtime = stream::runtime(server.clone());
     let connecting =
         lapin::Connection::connect_uri_with_runtime(uri(url, address), introduction(role, name), runtime);
     match timeout(limit, connecting).await {

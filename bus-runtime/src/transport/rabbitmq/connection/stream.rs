@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use async_rs::Tokio;
-use async_rs::traits::{Executor, Reactor, RuntimeKit};
-use async_rs::util::Task;
+use async_rs::traits::Reactor;
+use async_rs::util::RuntimeParts;
+use async_rs::{Runtime, Tokio};
 use futures_util::io::{AsyncRead, AsyncWrite};
 
 use super::greeting::{self, Greeting};
@@ -20,44 +20,19 @@ type TokioStream = <Tokio as Reactor>::TcpStream;
 pub(super) type Introduction = Arc<OnceLock<String>>;
 
 /// Tokio, but for its TCP streams, which are [`Overheard`].
+pub(super) fn runtime(server: Introduction) -> Runtime<RuntimeParts<Tokio, Streams>> {
+    let tokio = Tokio::current();
+    Runtime::new(RuntimeParts::new(tokio.clone(), Streams { tokio, server }))
+}
+
+/// Makes TCP streams.
 #[derive(Clone, Debug)]
-pub(super) struct Runtime {
+pub(super) struct Streams {
     tokio: Tokio,
     server: Introduction,
 }
 
-impl Runtime {
-    /// The runtime that this is called in.
-    pub(super) fn new(server: Introduction) -> Self {
-        Self { tokio: Tokio::current(), server }
-    }
-}
-
-impl RuntimeKit for Runtime {}
-
-impl Executor for Runtime {
-    type Task<T: Send + 'static> = <Tokio as Executor>::Task<T>;
-
-    fn block_on<T, F: Future<Output = T>>(&self, future: F) -> T {
-        self.tokio.block_on(future)
-    }
-
-    fn spawn<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
-        &self,
-        future: F,
-    ) -> Task<Self::Task<T>> {
-        self.tokio.spawn(future)
-    }
-
-    fn spawn_blocking<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
-        &self,
-        work: F,
-    ) -> Task<Self::Task<T>> {
-        self.tokio.spawn_blocking(work)
-    }
-}
-
-impl Reactor for Runtime {
+impl Reactor for Streams {
     type TcpStream = Overheard;
     type Sleep = <Tokio as Reactor>::Sleep;
 
