@@ -1,9 +1,11 @@
 //! Confirms come in batches, and returned messages come with the wrong ones.
 
+use std::sync::Arc;
+
 use bus_runtime::topology::ExchangeKind;
-use bus_runtime::transport::Confirmation;
+use bus_runtime::transport::{Confirmation, ConnectionStatus, Transport};
 use bus_runtime::{Envelope, ErrorKind, ExchangeName};
-use bus_tests::conformance::{Bench, message};
+use bus_tests::conformance::{Bench, PATIENCE, message};
 use bus_tests::node::{RabbitNode, shared};
 use futures_util::future::join_all;
 
@@ -79,6 +81,26 @@ async fn the_one_that_ends_the_channel_is_found() {
     got.sort_unstable();
     got.dedup();
     assert_eq!(got, (0..60).filter(|number| !is_bad(*number)).collect::<Vec<_>>());
+    bench.clean_up().await;
+}
+
+/// Closing waits for the confirms that are under way; later publishes are refused.
+#[tokio::test]
+async fn close_waits_for_confirms() {
+    let Some(broker) = shared().await else { return };
+    let bench = Bench::new(broker.connect().await, broker.prefix());
+    let queue = bench.classic("q", |_| {}).await;
+    let rabbitmq = broker.connect().await;
+    let envelope = |number: usize| message(&ExchangeName::default_exchange(), &queue, &number.to_string());
+    let published = join_all((0..200).map(|number| rabbitmq.publish(Arc::new(envelope(number)))));
+    let (outcomes, ()) = tokio::join!(published, rabbitmq.close(PATIENCE));
+    for outcome in outcomes {
+        assert_eq!(outcome.expect("it is confirmed"), Confirmation::Routed);
+    }
+    let error = rabbitmq.publish(Arc::new(envelope(0))).await.expect_err("it is closed");
+    assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+    assert_eq!(rabbitmq.status(), ConnectionStatus::Disconnected);
+    bench.wait_for_ready(&queue, 200).await;
     bench.clean_up().await;
 }
 

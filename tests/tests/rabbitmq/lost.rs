@@ -1,11 +1,14 @@
 //! Consumers come back: the proof is a message published afterwards that they receive.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bus_runtime::topology::{ExchangeKind, Queue, QueueType};
-use bus_runtime::transport::{Confirmation, ConnectionStatus, Incoming, Verdict};
-use bus_runtime::{Error, ErrorKind, ExchangeName};
-use bus_tests::conformance::{Bench, Reader, eventually, text};
+use bus_runtime::transport::{
+    Confirmation, ConnectionStatus, Incoming, RabbitMq, RabbitMqOptions, Transport, Verdict,
+};
+use bus_runtime::{BrokerUrl, Error, ErrorKind, ExchangeName};
+use bus_tests::conformance::{Bench, Reader, eventually, message, text};
 use bus_tests::node::RabbitNode;
 
 /// The next message; the losses before it, if any.
@@ -82,13 +85,29 @@ async fn broker_killed_while_publishing() {
     let bench = super::bench(&node).await;
     let queue = bench.classic("q", |_| {}).await;
     bench.send(&queue, "before").await;
+    let url = BrokerUrl::parse(&node.url()).expect("a URL");
+    let options =
+        RabbitMqOptions { publish_timeout: Duration::from_millis(300), ..RabbitMqOptions::default() };
+    let impatient = RabbitMq::connect_with(&url, options).await.expect("a connection");
     node.kill();
-    eventually("the loss to show", async || bench.transport().status() == ConnectionStatus::Disconnected)
-        .await;
+    for transport in [bench.transport(), &impatient] {
+        eventually("the loss to show", async || transport.status() == ConnectionStatus::Disconnected).await;
+    }
     let default = ExchangeName::default_exchange();
+    for _ in 0..2 {
+        let given_up = impatient.publish(Arc::new(message(&default, &queue, "never"))).await;
+        let error = given_up.expect_err("it does not wait so long");
+        assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+        assert!(error.to_string().contains(&format!("127.0.0.1:{}", node.port())), "{error}");
+    }
     let (confirmation, ()) = tokio::join!(bench.publish(&default, &queue, "during"), node.boot());
     assert_eq!(confirmation, Confirmation::Routed, "it waits for the broker");
-    assert_eq!(bench.drain_texts(&queue).await, ["before", "during"]);
+    eventually("the other one to come back", async || impatient.status() == ConnectionStatus::Connected)
+        .await;
+    let late = impatient.publish(Arc::new(message(&default, &queue, "late"))).await;
+    assert_eq!(late.expect("it is published"), Confirmation::Routed);
+    assert_eq!(bench.drain_texts(&queue).await, ["before", "during", "late"]);
+    impatient.close(Duration::from_secs(5)).await;
     bench.clean_up().await;
 }
 

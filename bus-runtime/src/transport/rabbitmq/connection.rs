@@ -1,23 +1,25 @@
 //! One supervised connection: it is made, watched, and made again for ever.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use lapin::{Connection, ConnectionProperties, Event};
+use lapin::{ConnectionProperties, Event};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::backoff::Backoff;
 use super::declare::Declared;
 use super::reply;
-use crate::broker_url::{AmqpUrl, Host};
+use crate::broker_url::AmqpUrl;
 use crate::error::{Error, ErrorKind};
 
 mod greeting;
+mod live;
 mod open;
 mod stream;
+
+pub(super) use self::live::{Live, Peer};
 
 /// How long any request to the broker may take: during an alarm RabbitMQ never answers some of them.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,84 +41,6 @@ impl Role {
             Self::Consume => "consume",
             Self::Publish => "publish",
         }
-    }
-}
-
-/// Who is at the other end, and as whom we talk to it: for the texts of errors.
-#[derive(Clone, Debug)]
-pub(super) struct Peer {
-    pub(super) host: Host,
-    pub(super) user: String,
-    pub(super) vhost: String,
-    pub(super) vhost_is_implied: bool,
-}
-
-impl Peer {
-    pub(super) fn new(url: &AmqpUrl, host: &Host) -> Self {
-        Self {
-            host: host.clone(),
-            user: url.user.clone(),
-            vhost: url.vhost.clone(),
-            vhost_is_implied: url.vhost_is_implied,
-        }
-    }
-}
-
-/// A connection that stands, or stood a moment ago.
-pub(super) struct Live {
-    pub(super) connection: Connection,
-    pub(super) peer: Peer,
-    /// Product and version of the server.
-    pub(super) server: String,
-    /// Why the broker takes no publishes for now.
-    blocked: watch::Sender<Option<String>>,
-}
-
-impl Live {
-    /// Opens a channel.
-    ///
-    /// # Errors
-    /// When the connection is gone or has no channel left.
-    pub(super) async fn channel(&self) -> Result<lapin::Channel, Error> {
-        let request = reply::Request::new("open a channel", "");
-        match timeout(REQUEST_TIMEOUT, self.connection.create_channel()).await {
-            Ok(Ok(channel)) => Ok(channel),
-            Ok(Err(error)) => Err(reply::failed(&error, &request, &self.peer)),
-            Err(_) => Err(reply::timed_out(&request.what, REQUEST_TIMEOUT, &self.peer)),
-        }
-    }
-
-    pub(super) fn blocked(&self) -> Option<String> {
-        self.blocked.borrow().clone()
-    }
-
-    pub(super) fn watch_blocked(&self) -> watch::Receiver<Option<String>> {
-        self.blocked.subscribe()
-    }
-
-    /// The largest frame that both sides agreed on.
-    pub(super) fn frame_max(&self) -> usize {
-        usize::try_from(self.connection.configuration().frame_max()).unwrap_or(usize::MAX)
-    }
-
-    pub(super) fn stands(&self) -> bool {
-        self.connection.status().connected()
-    }
-
-    /// Says goodbye, or gives up on it.
-    async fn close(&self, within: Duration) {
-        if self.stands() {
-            let _ = timeout(within, self.connection.close(200, "goodbye".into())).await;
-        }
-    }
-}
-
-impl fmt::Debug for Live {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Live")
-            .field("host", &self.peer.host.to_string())
-            .field("server", &self.server)
-            .finish()
     }
 }
 

@@ -1,13 +1,13 @@
-//! Consumers that come back by themselves, and `basic.get`.
+//! Consumers that come back by themselves.
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::Stream;
-use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -282,42 +282,14 @@ impl fmt::Debug for RabbitConsumer {
     }
 }
 
-fn incoming(delivery: lapin::message::Delivery, settlements: &Arc<Settlements>) -> Result<Incoming, Error> {
+/// A delivered message, with the right to settle it where it was delivered.
+pub(super) fn incoming(
+    delivery: lapin::message::Delivery,
+    settlements: &Arc<Settlements>,
+) -> Result<Incoming, Error> {
     let (tag, redelivered) = (delivery.delivery_tag, delivery.redelivered);
     let envelope = to_envelope(delivery)?;
     let delivery_count = envelope.headers.int(DELIVERY_COUNT).and_then(|count| u32::try_from(count).ok());
     let settler = Settler::new(settlements.clone(), tag);
     Ok(Incoming { envelope, redelivered, delivery_count, settler })
-}
-
-/// Takes single messages. All that are out at the same time share a channel, which closes with the last of them: what was not
-/// settled goes back to its queue then.
-#[derive(Debug, Default)]
-pub(super) struct Getter(Mutex<Weak<Settlements>>);
-
-impl Getter {
-    /// Takes one message off a queue.
-    ///
-    /// # Errors
-    /// What the broker says.
-    pub(super) async fn get(&self, live: &Live, queue: &QueueName) -> Result<Option<Incoming>, Error> {
-        let settlements = self.settlements(live).await?;
-        let request = Request::new(format!("get from queue `{queue}`"), "read");
-        let name = short(queue, "name of a queue")?;
-        let got =
-            ask(live, &request, settlements.channel().basic_get(name, BasicGetOptions::default())).await?;
-        got.map(|got| incoming(got.delivery, &settlements)).transpose()
-    }
-
-    async fn settlements(&self, live: &Live) -> Result<Arc<Settlements>, Error> {
-        let shared = self.0.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
-        match shared.filter(|settlements| settlements.channel().status().connected()) {
-            Some(settlements) => Ok(settlements),
-            None => {
-                let settlements = Arc::new(Settlements::new(live.channel().await?));
-                *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&settlements);
-                Ok(settlements)
-            }
-        }
-    }
 }

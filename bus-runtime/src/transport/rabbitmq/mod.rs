@@ -25,13 +25,15 @@ mod connection;
 mod consume;
 mod convert;
 mod declare;
+mod get;
 mod publish;
 mod reply;
 mod settle;
 
 use self::connection::{Link, Live, REQUEST_TIMEOUT, Role};
-use self::consume::{Getter, RabbitConsumer, Source};
+use self::consume::{RabbitConsumer, Source};
 use self::declare::Declared;
+use self::get::Getter;
 use self::publish::Publishing;
 
 /// How long a publish waits for its confirm, a lost connection included, unless it is told otherwise.

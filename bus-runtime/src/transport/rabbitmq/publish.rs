@@ -16,6 +16,7 @@ use crate::envelope::Envelope;
 use crate::error::{Error, ErrorKind};
 use crate::transport::{Confirmation, wire};
 
+mod channel;
 mod in_flight;
 mod task;
 

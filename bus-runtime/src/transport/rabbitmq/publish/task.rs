@@ -9,16 +9,15 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use lapin::Channel;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::BasicPublishOptions;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::channel::{Change, ChannelState, OpenChannel};
 use super::in_flight::{InFlight, Sequence};
 use super::{IN_FLIGHT_MAX, Job};
 use crate::error::{Error, ErrorKind};
-use crate::transport::rabbitmq::backoff::Backoff;
-use crate::transport::rabbitmq::connection::{Link, Live, REQUEST_TIMEOUT};
-use crate::transport::rabbitmq::declare::ask;
+use crate::transport::rabbitmq::connection::Link;
 use crate::transport::rabbitmq::reply::{self, Request};
 use crate::transport::{BoxFuture, Confirmation};
 
@@ -39,37 +38,23 @@ pub(super) struct Task {
     one_by_one: usize,
 }
 
-enum ChannelState {
-    Open(OpenChannel),
-    Opening(BoxFuture<'static, Result<OpenChannel, Error>>, Backoff),
-}
-
-struct OpenChannel {
-    channel: Channel,
-    live: Arc<Live>,
-    /// Changes when the broker blocks publishers or takes publishes again.
-    blocked: tokio::sync::watch::Receiver<Option<String>>,
-}
-
 /// What the task was woken by.
 enum Wakeup {
     Job(Option<Job>),
     Answer(Answer),
-    Opened(Result<OpenChannel, Error>),
-    Unblocked,
+    Channel(Change),
     Late,
 }
 
 impl Task {
     pub(super) fn new(link: Arc<Link>, jobs: mpsc::Receiver<Job>) -> Self {
-        let channel = ChannelState::Opening(Box::pin(open(link.clone(), Duration::ZERO)), Backoff::default());
         Self {
+            channel: ChannelState::opening(&link),
             link,
             jobs,
             waiting: VecDeque::new(),
             in_flight: InFlight::default(),
             answers: FuturesUnordered::new(),
-            channel,
             one_by_one: 0,
         }
     }
@@ -81,10 +66,13 @@ impl Task {
                 Wakeup::Job(Some(job)) => self.waiting.push_back(job),
                 Wakeup::Job(None) => break,
                 Wakeup::Answer(answer) => self.answered(answer),
-                Wakeup::Opened(Ok(open)) => self.channel = ChannelState::Open(open),
-                Wakeup::Opened(Err(error)) if error.kind() == ErrorKind::Closed => break,
-                Wakeup::Opened(Err(error)) => self.not_opened(&error),
-                Wakeup::Unblocked => {}
+                Wakeup::Channel(Change::Opened(Ok(open))) => self.channel = ChannelState::Open(open),
+                Wakeup::Channel(Change::Opened(Err(error))) if error.kind() == ErrorKind::Closed => break,
+                Wakeup::Channel(Change::Opened(Err(error))) => {
+                    tracing::debug!(%error, "cannot open a channel to publish");
+                    self.channel.open_again(&self.link);
+                }
+                Wakeup::Channel(Change::Blocked) => {}
                 Wakeup::Late => self.give_up_late(),
             }
             while let Ok(job) = self.jobs.try_recv() {
@@ -114,10 +102,10 @@ impl Task {
             biased;
             answer = self.answers.next(), if has_answers => match answer {
                 Some(answer) => Wakeup::Answer(answer),
-                None => Wakeup::Unblocked,
+                None => Wakeup::Late,
             },
             () = late => Wakeup::Late,
-            opened = self.channel.changed() => opened,
+            change = self.channel.changed() => Wakeup::Channel(change),
             job = self.jobs.recv() => Wakeup::Job(job),
         }
     }
@@ -232,8 +220,7 @@ impl Task {
         self.answers = FuturesUnordered::new();
         let ChannelState::Open(OpenChannel { live, .. }) = &self.channel else { return };
         let live = live.clone();
-        self.channel =
-            ChannelState::Opening(Box::pin(open(self.link.clone(), Duration::ZERO)), Backoff::default());
+        self.channel = ChannelState::opening(&self.link);
         if let Some((code, text)) = reply::soft_error(error) {
             let is_meant =
                 |job: &Job, count: usize| count == 1 || names_exchange(text, &job.message.exchange);
@@ -255,14 +242,6 @@ impl Task {
         self.waiting = lost;
     }
 
-    fn not_opened(&mut self, error: &Error) {
-        if let ChannelState::Opening(opening, backoff) = &mut self.channel {
-            let wait = backoff.next().max(Duration::from_millis(100));
-            tracing::debug!(%error, "cannot open a channel to publish");
-            *opening = Box::pin(open(self.link.clone(), wait));
-        }
-    }
-
     /// Tells those whose time is over. What was written stays under way, for its confirm or returned message may still come.
     fn give_up_late(&mut self) {
         let now = Instant::now();
@@ -276,19 +255,6 @@ impl Task {
         if stuck {
             tracing::warn!("RabbitMQ confirms nothing on the publishing channel: it is replaced");
             self.channel_lost(&lapin::ErrorKind::MissingHeartbeatError.into());
-        }
-    }
-}
-
-impl ChannelState {
-    /// Waits for what the task has to know about its channel.
-    async fn changed(&mut self) -> Wakeup {
-        match self {
-            Self::Opening(opening, _) => Wakeup::Opened(opening.await),
-            Self::Open(open) => match open.blocked.changed().await {
-                Ok(()) => Wakeup::Unblocked,
-                Err(_) => std::future::pending().await,
-            },
         }
     }
 }
@@ -327,15 +293,4 @@ fn nacked(job: &Job) -> Error {
 
 fn names_exchange(text: &str, exchange: &lapin::types::ShortString) -> bool {
     text.contains(&format!("exchange '{exchange}'"))
-}
-
-/// Opens a channel with confirms, on the connection that stands next.
-async fn open(link: Arc<Link>, wait: Duration) -> Result<OpenChannel, Error> {
-    tokio::time::sleep(wait).await;
-    let live = link.wait(Instant::now() + REQUEST_TIMEOUT).await?;
-    let channel = live.channel().await?;
-    let request = Request::new("confirm publishes", "write");
-    ask(&live, &request, channel.confirm_select(ConfirmSelectOptions::default())).await?;
-    let blocked = live.watch_blocked();
-    Ok(OpenChannel { channel, live, blocked })
 }

@@ -1,0 +1,91 @@
+//! A connection that stands, and who is at its other end.
+
+use std::fmt;
+use std::time::Duration;
+
+use lapin::Connection;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::REQUEST_TIMEOUT;
+use crate::broker_url::{AmqpUrl, Host};
+use crate::error::Error;
+use crate::transport::rabbitmq::reply;
+
+/// Who is at the other end, and as whom we talk to it: for the texts of errors.
+#[derive(Clone, Debug)]
+pub(in crate::transport::rabbitmq) struct Peer {
+    pub(in crate::transport::rabbitmq) host: Host,
+    pub(in crate::transport::rabbitmq) user: String,
+    pub(in crate::transport::rabbitmq) vhost: String,
+    pub(in crate::transport::rabbitmq) vhost_is_implied: bool,
+}
+
+impl Peer {
+    pub(in crate::transport::rabbitmq) fn new(url: &AmqpUrl, host: &Host) -> Self {
+        Self {
+            host: host.clone(),
+            user: url.user.clone(),
+            vhost: url.vhost.clone(),
+            vhost_is_implied: url.vhost_is_implied,
+        }
+    }
+}
+
+/// A connection that stands, or stood a moment ago.
+pub(in crate::transport::rabbitmq) struct Live {
+    pub(in crate::transport::rabbitmq) connection: Connection,
+    pub(in crate::transport::rabbitmq) peer: Peer,
+    /// Product and version of the server.
+    pub(in crate::transport::rabbitmq) server: String,
+    /// Why the broker takes no publishes for now.
+    pub(super) blocked: watch::Sender<Option<String>>,
+}
+
+impl Live {
+    /// Opens a channel.
+    ///
+    /// # Errors
+    /// When the connection is gone or has no channel left.
+    pub(in crate::transport::rabbitmq) async fn channel(&self) -> Result<lapin::Channel, Error> {
+        let request = reply::Request::new("open a channel", "");
+        match timeout(REQUEST_TIMEOUT, self.connection.create_channel()).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(error)) => Err(reply::failed(&error, &request, &self.peer)),
+            Err(_) => Err(reply::timed_out(&request.what, REQUEST_TIMEOUT, &self.peer)),
+        }
+    }
+
+    pub(in crate::transport::rabbitmq) fn blocked(&self) -> Option<String> {
+        self.blocked.borrow().clone()
+    }
+
+    pub(in crate::transport::rabbitmq) fn watch_blocked(&self) -> watch::Receiver<Option<String>> {
+        self.blocked.subscribe()
+    }
+
+    /// The largest frame that both sides agreed on.
+    pub(in crate::transport::rabbitmq) fn frame_max(&self) -> usize {
+        usize::try_from(self.connection.configuration().frame_max()).unwrap_or(usize::MAX)
+    }
+
+    pub(in crate::transport::rabbitmq) fn stands(&self) -> bool {
+        self.connection.status().connected()
+    }
+
+    /// Says goodbye, or gives up on it.
+    pub(super) async fn close(&self, within: Duration) {
+        if self.stands() {
+            let _ = timeout(within, self.connection.close(200, "goodbye".into())).await;
+        }
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live")
+            .field("host", &self.peer.host.to_string())
+            .field("server", &self.server)
+            .finish()
+    }
+}
