@@ -47,7 +47,7 @@ pub struct RabbitNode {
 const GUARD: &str = r#"
     cat > /dev/null
     test -d "$1" || exit 0
-    for to in "-$(cat "$1/group")" "$(cat "$1/pid")" "$(cat "$1/epmd")"; do kill -KILL -- "$to"; done
+    for to in "-$(cat "$1/group")" "$(cat "$1/pid")" "$(cat "$1/epmd")"; do kill -s KILL -- "$to"; done
     rm -rf "$1"
 "#;
 
