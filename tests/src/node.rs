@@ -61,11 +61,7 @@ impl RabbitNode {
             tempfile::Builder::new().prefix("bus-rabbitmq-").tempdir().expect("a temporary directory").keep();
         let [port, dist_port, epmd_port] = free_ports();
         let name = format!("bus{port}@localhost");
-        let guard = quiet(Command::new("sh").args(["-c", GUARD, "guard"]).arg(&home))
-            .stdin(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .expect("sh starts");
+        let guard = guard(&home);
         let epmd =
             quiet(Command::new("epmd").args(["-address", "127.0.0.1", "-port", &epmd_port.to_string()]))
                 .process_group(0)
@@ -225,6 +221,15 @@ impl Drop for RabbitNode {
     }
 }
 
+/// Starts the guard of a node's directory.
+fn guard(home: &Path) -> Child {
+    quiet(Command::new("sh").args(["-c", GUARD, "guard"]).arg(home))
+        .stdin(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .expect("sh starts")
+}
+
 /// Nothing goes in, and nothing comes out.
 fn quiet(command: &mut Command) -> &mut Command {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null())
@@ -238,4 +243,29 @@ fn signal(name: &str, to: &str) {
 fn free_ports() -> [u16; 3] {
     let listeners = [(); 3].map(|()| TcpListener::bind(("127.0.0.1", 0)).expect("a free port"));
     listeners.map(|listener| listener.local_addr().expect("its address").port())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    /// What a test program that is killed leaves behind ends all the same.
+    #[test]
+    fn the_guard_cleans_up_when_its_owner_has_gone() {
+        let home = tempfile::tempdir().unwrap().keep();
+        let sleeper = || quiet(Command::new("sleep").arg("1000")).process_group(0).spawn().unwrap();
+        let mut processes = [sleeper(), sleeper(), sleeper()];
+        for (file, process) in ["group", "pid", "epmd"].iter().zip(&processes) {
+            std::fs::write(home.join(file), process.id().to_string()).unwrap();
+        }
+        let mut guard = guard(&home);
+        drop(guard.stdin.take());
+        guard.wait().unwrap();
+        for process in &mut processes {
+            assert_eq!(process.wait().unwrap().signal(), Some(9));
+        }
+        assert!(!home.exists());
+    }
 }
