@@ -7,6 +7,10 @@ const WAIT_MIN: Duration = Duration::from_millis(500);
 /// No wait is longer, so that a worker is back half a minute after its broker at the latest.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
+/// What stood for so long before it was lost was fine: coming back starts from the beginning. What is lost sooner again and
+/// again must not be made anew without a pause.
+const FINE_AFTER: Duration = Duration::from_secs(10);
+
 /// Grows exponentially, with full jitter, so that many workers do not come back in the same instant.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
@@ -14,6 +18,13 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
+    /// What was made stood for so long.
+    pub(super) fn stood_for(&mut self, time: Duration) {
+        if time >= FINE_AFTER {
+            self.failures = 0;
+        }
+    }
+
     /// The wait before the next attempt: none before the first one.
     pub(super) fn next(&mut self) -> Duration {
         let failures = self.failures;
@@ -31,6 +42,16 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_stood_for_long_starts_again() {
+        let mut backoff = Backoff::default();
+        backoff.next();
+        backoff.stood_for(FINE_AFTER / 2);
+        assert!(backoff.next() >= WAIT_MIN);
+        backoff.stood_for(FINE_AFTER);
+        assert_eq!(backoff.next(), Duration::ZERO);
+    }
 
     #[test]
     fn grows_within_its_bounds() {

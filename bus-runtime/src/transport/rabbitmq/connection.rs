@@ -108,19 +108,26 @@ impl Link {
     /// # Errors
     /// [`Closed`](ErrorKind::Closed); [`Disconnected`](ErrorKind::Disconnected) when it does not come back in time.
     pub(super) async fn wait(&self, until: Instant) -> Result<Arc<Live>, Error> {
+        match timeout_at(until, self.wait_for_ever()).await {
+            Ok(live) => live,
+            Err(_) => Err(self.still_down()),
+        }
+    }
+
+    /// Waits until the connection stands, however long that takes.
+    ///
+    /// # Errors
+    /// [`Closed`](ErrorKind::Closed).
+    pub(super) async fn wait_for_ever(&self) -> Result<Arc<Live>, Error> {
         let mut state = self.watch();
         let usable = |state: &State| match state {
             State::Up(live) => live.stands(),
             State::Down => false,
             State::Closed => true,
         };
-        match timeout_at(until, state.wait_for(usable)).await {
-            Ok(Ok(state)) => match &*state {
-                State::Up(live) => Ok(live.clone()),
-                State::Down | State::Closed => Err(reply::closed()),
-            },
-            Ok(Err(_)) => Err(reply::closed()),
-            Err(_) => Err(self.still_down()),
+        match state.wait_for(usable).await.as_deref() {
+            Ok(State::Up(live)) => Ok(live.clone()),
+            Ok(State::Down | State::Closed) | Err(_) => Err(reply::closed()),
         }
     }
 
@@ -155,8 +162,11 @@ impl Link {
 
     /// The task: watches the connection and makes it anew, until it is told to stop.
     async fn keep(self: Arc<Self>, mut live: Arc<Live>) {
+        let mut backoff = Backoff::default();
         loop {
+            let since = Instant::now();
             let loss = self.watch_over(&live).await;
+            backoff.stood_for(since.elapsed());
             if self.is_closing() {
                 live.close(REQUEST_TIMEOUT).await;
                 break;
@@ -164,7 +174,7 @@ impl Link {
             self.state.send_replace(State::Down);
             tracing::warn!(role = self.role.as_str(), host = %live.peer.host, error = %loss, "lost the connection to RabbitMQ");
             live.close(GOODBYE_TIMEOUT).await;
-            match self.come_back().await {
+            match self.come_back(&mut backoff).await {
                 Some(back) => live = back,
                 None => break,
             }
@@ -192,15 +202,14 @@ impl Link {
                     None => return "the connection has ended".to_owned(),
                 },
                 _ = closing.wait_for(|closing| *closing) => {}
-                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+                () = tokio::time::sleep(LOOK_INTERVAL) => live.look_whether_blocked(),
             }
         }
         "the connection has ended".to_owned()
     }
 
     /// Connects again and again; `None` when it is told to stop.
-    async fn come_back(&self) -> Option<Arc<Live>> {
-        let mut backoff = Backoff::default();
+    async fn come_back(&self, backoff: &mut Backoff) -> Option<Arc<Live>> {
         let mut closing = self.closing.subscribe();
         loop {
             tokio::select! {

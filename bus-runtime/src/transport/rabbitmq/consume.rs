@@ -43,6 +43,7 @@ struct Subscription {
     live: Arc<Live>,
     settlements: Arc<Settlements>,
     deliveries: lapin::Consumer,
+    since: Instant,
     /// How many messages were settled when the consumer was cancelled.
     settled_at_cancel: Option<u64>,
 }
@@ -64,15 +65,20 @@ impl Source {
             channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default());
         let deliveries = ask(&live, &request, consuming).await?;
         let settlements = Arc::new(Settlements::new(channel));
-        Ok(Subscription { live, settlements, deliveries, settled_at_cancel: None })
+        Ok(Subscription { live, settlements, deliveries, since: Instant::now(), settled_at_cancel: None })
     }
 
     /// Comes back; after each failure the next attempt waits longer. Yields the failure when its kind is news.
     async fn come_back(self, mut attempts: Attempts) -> (Result<Subscription, Error>, Attempts) {
         loop {
+            // How long the connection takes to come back is its own business; the pause is for what comes after.
+            if let Err(error) = self.link.wait_for_ever().await {
+                return (Err(error), attempts);
+            }
             tokio::time::sleep(attempts.backoff.next()).await;
             let error = match self.subscribe_anew().await {
                 Ok(subscription) => {
+                    attempts.told = None;
                     tracing::info!(queue = %self.queue, "consuming again");
                     return (Ok(subscription), attempts);
                 }
@@ -116,6 +122,8 @@ type ComingBack = BoxFuture<'static, (Result<Subscription, Error>, Attempts)>;
 pub(super) struct RabbitConsumer {
     source: Source,
     state: State,
+    /// While it receives: for the next loss.
+    attempts: Attempts,
 }
 
 enum State {
@@ -135,7 +143,7 @@ impl RabbitConsumer {
     /// What the broker says.
     pub(super) async fn start(source: Source) -> Result<Self, Error> {
         let subscription = source.subscribe().await?;
-        Ok(Self { source, state: State::Open(subscription) })
+        Ok(Self { source, state: State::Open(subscription), attempts: Attempts::default() })
     }
 
     fn go_away(&mut self, attempts: Attempts) {
@@ -145,7 +153,11 @@ impl RabbitConsumer {
     /// Tells about a loss and starts to come back.
     fn lost(&mut self, error: Error) -> Error {
         tracing::warn!(queue = %self.source.queue, code = error.kind().code(), %error, help = error.help(), "lost the consumer");
-        self.go_away(Attempts::default());
+        let mut attempts = std::mem::take(&mut self.attempts);
+        if let Some(subscription) = self.subscription() {
+            attempts.backoff.stood_for(subscription.since.elapsed());
+        }
+        self.go_away(attempts);
         error
     }
 
@@ -187,7 +199,10 @@ impl Consumer for RabbitConsumer {
                     }
                 }
                 State::Away(coming_back) => match ready!(coming_back.as_mut().poll(cx)) {
-                    (Ok(subscription), _) => self.state = State::Open(subscription),
+                    (Ok(subscription), attempts) => {
+                        self.attempts = attempts;
+                        self.state = State::Open(subscription);
+                    }
                     (Err(error), _) if error.kind() == ErrorKind::Closed => self.state = State::Ended,
                     (Err(error), attempts) => {
                         self.go_away(attempts);

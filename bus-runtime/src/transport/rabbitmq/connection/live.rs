@@ -73,6 +73,18 @@ impl Live {
         self.connection.status().connected()
     }
 
+    /// Corrects what the events say, in case one was missed.
+    pub(super) fn look_whether_blocked(&self) {
+        let is_blocked = self.connection.status().blocked();
+        self.blocked.send_if_modified(|reason| {
+            let is_wrong = reason.is_some() != is_blocked;
+            if is_wrong {
+                *reason = is_blocked.then(|| "the broker did not say why".to_owned());
+            }
+            is_wrong
+        });
+    }
+
     /// Says goodbye, or gives up on it.
     pub(super) async fn close(&self, within: Duration) {
         if self.stands() {
