@@ -24,7 +24,7 @@ use crate::worker::{self, InFlight, Member, Phase, Worker};
 
 /// A running app. It publishes, through [`Publisher`], and is shut down with [`shutdown`](Self::shutdown).
 ///
-/// ```
+/// ```standalone_crate
 /// # #[tokio::main] async fn main() -> Result<(), bus_runtime::Error> {
 /// let bus = bus_runtime::app().start().await?;
 /// bus.react("wiki.page.saved", &"home").await?;
