@@ -254,7 +254,7 @@ async fn at_least_once_keeps_a_message_until_its_target_has_space() {
 async fn space_comes_free_along_a_chain_of_full_queues() {
     let one = |queue| having(queue, |args| args.max_length = Some(1));
     let last = having(classic("c"), |args| {
-        (args.max_length, args.overflow) = (Some(1), Some(Overflow::RejectPublish))
+        (args.max_length, args.overflow) = (Some(1), Some(Overflow::RejectPublish));
     });
     let world = World::with([at_least_once("a", "b"), one(at_least_once("b", "c")), last]).await;
     // One message is ready in c, one of b is stuck behind it, and two of a behind that one.
