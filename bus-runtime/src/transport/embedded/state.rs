@@ -105,12 +105,8 @@ impl State {
         match idle {
             Some(consumer) => self.hand_over(id, consumer, entry),
             None => {
-                let expires = entry.expires.is_some();
                 queue.ready.push(entry);
                 self.drop_surplus(id);
-                if expires {
-                    self.expire_heads(id);
-                }
             }
         }
         self.refresh(id);

@@ -251,6 +251,24 @@ async fn at_least_once_keeps_a_message_until_its_target_has_space() {
 }
 
 #[tokio::test]
+async fn space_comes_free_along_a_chain_of_full_queues() {
+    let one = |queue| having(queue, |args| args.max_length = Some(1));
+    let last = having(classic("c"), |args| {
+        (args.max_length, args.overflow) = (Some(1), Some(Overflow::RejectPublish));
+    });
+    let world = World::with([at_least_once("a", "b"), one(at_least_once("b", "c")), last]).await;
+    // One message is ready in c, one of b is stuck behind it, and two of a behind that one.
+    for queue in ["b", "b", "a", "a"] {
+        world.send(queue, queue).await;
+        reject_one(&world, queue).await;
+    }
+    assert_eq!([world.stuck("a"), world.stuck("b")], [2, 1]);
+    world.take("c").await;
+    assert_eq!((world.peek("c"), world.peek("b")), (vec!["b".to_owned()], vec!["a".to_owned()]));
+    assert_eq!([world.stuck("a"), world.stuck("b")], [1, 0]);
+}
+
+#[tokio::test]
 async fn at_least_once_survives_the_target_going_and_coming() {
     let full = having(classic("dead"), |args| {
         (args.max_length, args.overflow) = (Some(0), Some(Overflow::RejectPublish));

@@ -29,6 +29,22 @@ async fn row_08_messages_go_round_the_consumers_in_the_order_of_subscription() {
 }
 
 #[tokio::test]
+async fn row_08_the_round_goes_on_when_a_consumer_leaves_or_comes() {
+    let world = World::with([classic("q")]).await;
+    let (first, mut second, mut third) =
+        (world.consume("q", 0).await, world.consume("q", 0).await, world.consume("q", 0).await);
+    world.send_all("q", 0..2).await;
+    first.0.close(std::time::Duration::ZERO).await;
+    // Message 0 came back and went to the third one, whose turn it was.
+    let mut fourth = world.consume("q", 0).await;
+    world.send_all("q", 2..5).await;
+    assert_eq!(
+        [second.bodies(), third.bodies(), fourth.bodies()],
+        [vec!["1".to_owned(), "2".into()], vec!["0".into(), "3".into()], vec!["4".into()]]
+    );
+}
+
+#[tokio::test]
 async fn row_08_a_consumer_at_its_limit_is_skipped() {
     let world = World::with([classic("q")]).await;
     let (mut stuck, mut free) = (world.consume("q", 1).await, world.consume("q", 0).await);
@@ -102,6 +118,19 @@ async fn row_09_a_closed_consumer_gives_all_back_in_order() {
         }
         assert_eq!(redelivered, [true, true, true, false, false]);
     }
+}
+
+#[tokio::test]
+async fn row_09_a_closed_consumer_of_a_quorum_queue_gives_all_back_in_order() {
+    let world = World::with([quorum("q")]).await;
+    world.send_all("q", 0..8).await;
+    let mut consumer = world.consume("q", 4).await;
+    // What is settled first makes room where later messages are kept.
+    for incoming in consumer.all().into_iter().skip(1).take(2) {
+        settle(incoming, Verdict::Ack);
+    }
+    consumer.close().await;
+    assert_eq!(world.peek("q"), ["6", "7", "0", "3", "4", "5"]);
 }
 
 #[tokio::test]

@@ -129,6 +129,19 @@ async fn a_full_broker_makes_publishers_wait_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_overtakes_a_publisher_that_waits() {
+    let world = World { broker: EmbeddedBroker::builder().messages_max(1).build() };
+    world.declare(classic("q")).await.unwrap();
+    world.send("q", "0").await;
+    let mut waiting = Box::pin(world.publish("", "q", "1"));
+    assert!((&mut waiting).now_or_never().is_none());
+    world.take("q").await;
+    assert!(world.publish("", "q", "2").now_or_never().is_none());
+    assert_eq!(waiting.await, Ok(Confirmation::Routed));
+    assert_eq!(world.peek("q"), ["1"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_broker_refuses_when_no_space_comes_free() {
     for (messages, bytes) in [(1, 1000), (1000, 5)] {
         let wait = Duration::from_secs(5);

@@ -125,6 +125,20 @@ async fn time_passes_for_many_queues_in_the_order_of_the_times() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_due_earlier_does_not_wait_for_what_was_due_first() {
+    let world =
+        World::with([dying_to(classic("slow"), "dead"), dying_to(classic("fast"), "dead"), classic("dead")])
+            .await;
+    let mut consumer = world.consume("dead", 0).await;
+    world.send_for("slow", "slow", 10_000).await;
+    pass(1).await;
+    world.send_for("fast", "fast", 100).await;
+    let started = Instant::now();
+    consumer.wait().await.unwrap().map(drop).unwrap();
+    assert!(started.elapsed() < Duration::from_millis(102), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_broker_is_quiet_when_no_consumer_has_or_gets_anything() {
     let delay =
         having(dying_to(classic("delay"), "work"), |args| args.message_ttl = Some(Duration::from_secs(1)));
