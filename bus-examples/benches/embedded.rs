@@ -2,7 +2,11 @@
 //!
 //! `cargo bench -p bus-examples --bench embedded [MESSAGES]`; rounds of both alternate, and the ratios are what counts.
 
-#![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and stops when it cannot go on")]
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a benchmark prints, and stops when it cannot go on"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -135,7 +139,8 @@ fn report(name: &str, rounds: &[Round], messages: u64) -> f64 {
 
 fn main() {
     // `cargo test` runs benches too, and `cargo bench` passes its own flags: a number is ours.
-    let messages = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(MESSAGES_DEFAULT);
+    let messages =
+        std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(MESSAGES_DEFAULT);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let tally = Arc::new(Tally::default());

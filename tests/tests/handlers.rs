@@ -47,6 +47,7 @@ macro_rules! on_both {
 on_both! {
     topology::d1_stacked_attributes_are_one_queue,
     topology::d2_audit_and_react_are_two_queues,
+    topology::fanout_gives_each_worker_a_copy,
     topology::t3_wildcards_in_a_routing_key_are_literal,
     settle::k2_every_outcome_is_one_settlement,
     settle::k5_timeouts_free_their_slots,

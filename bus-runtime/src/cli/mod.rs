@@ -113,7 +113,7 @@ enum LogFormat {
 #[derive(Clone, Debug, Subcommand)]
 #[non_exhaustive]
 pub enum Command {
-    /// Handle messages until stopped (the default)
+    /// Handle messages until stopped
     #[command(visible_alias = "worker", alias = "start")]
     Run(RunArgs),
     /// List the handlers, or explain who receives a routing key
@@ -130,6 +130,7 @@ pub enum Command {
     Topology(topology::TopologyArgs),
 }
 
+/// Without a command, the program runs its handlers: the options of `run` may stand here
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES, disable_help_subcommand = true)]
 struct Cli {
@@ -137,7 +138,6 @@ struct Cli {
     options: Options,
     #[command(subcommand)]
     command: Option<Command>,
-    /// Options of `run`, which is what happens without a command.
     #[command(flatten)]
     run: RunArgs,
 }

@@ -139,7 +139,9 @@ fn same_exchange(has: &topology::Exchange, wants: &topology::Exchange) -> Result
 }
 
 fn same_queue(has_queue: &topology::Queue, wants_queue: &topology::Queue) -> Result<(), Error> {
+    let type_of = |queue: &topology::Queue| queue.arguments.queue_type.as_str().to_owned();
     let properties = [
+        ("x-queue-type", type_of(has_queue), type_of(wants_queue)),
         ("durable", has_queue.durable.to_string(), wants_queue.durable.to_string()),
         ("auto-delete", has_queue.auto_delete.to_string(), wants_queue.auto_delete.to_string()),
     ];
