@@ -31,11 +31,12 @@ macro_rules! on_both {
             )+
         }
 
+        #[cfg(unix)]
         mod rabbitmq {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    if let Some(arena) = bus_tests::arena::rabbitmq(stringify!($test)).await {
+                    if let Some(arena) = bus_tests::arena::rabbitmq().await {
                         crate::$module::$test::run(arena).await;
                     }
                 }
