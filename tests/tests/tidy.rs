@@ -196,6 +196,28 @@ fn every_file_can_be_read_whole() {
 }
 
 #[test]
+fn nothing_new_stands_at_the_top() {
+    let folders = ["bus-examples", "bus-macros", "bus-runtime", "tests", "target"];
+    let files = [
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "clippy.toml",
+        "rust-toolchain.toml",
+        "rustfmt.toml",
+    ];
+    let entries = fs::read_dir(code::root()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = entries.map(|name| name.to_string_lossy().into_owned());
+    let known = |name: &str| name.starts_with('.') || folders.contains(&name) || files.contains(&name);
+    refuse(names.filter(|name| !known(name)), "a capability is a module, a dump is rubbish");
+}
+
+#[test]
 fn no_file_knows_the_machine_it_was_written_on() {
     let offences = code::files("").into_iter().flat_map(|path| {
         // What is no text is test data.

@@ -1,5 +1,6 @@
 //! Exchanges, queues and bindings as plain data, the same for every transport.
 
+mod contradictions;
 pub mod delay;
 mod handler;
 pub mod naming;

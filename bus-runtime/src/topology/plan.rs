@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::contradictions::{
+    contradicting_attributes, different_settings, reserved_queue, same_queue, two_of_one_name,
+};
 use super::handler::{CapturingKey, HandlerEntry, HandlerKind};
 use super::{
     Binding, DeadLetterStrategy, Destination, Exchange, Overflow, Queue, QueueType, Topology, delay, naming,
@@ -472,44 +475,4 @@ fn topology<'q>(
         topology.merge(delay::constant(&settings.prefix, time)?);
     }
     Ok(topology)
-}
-
-fn two_of_one_name(known: &HandlerEntry, registration: &HandlerRegistration) -> Error {
-    Error::new(ErrorKind::DuplicateQueue, format!("two functions are called `{}`", known.name))
-        .with_place(known.place, "the first")
-        .with_place(registration.place, "the second")
-        .with_help("rename one of them: the queue is named after the function")
-}
-
-fn contradicting_attributes(known: &HandlerEntry, registration: &HandlerRegistration) -> Error {
-    let message = format!("the attributes of `{}` contradict each other", known.name);
-    Error::new(ErrorKind::Registration, message)
-        .with_place(known.place, "the first attribute")
-        .with_place(registration.place, "sets one of its options to another value")
-        .with_help("they share one queue: write each option once, or the same value twice")
-}
-
-fn same_queue(first: &HandlerEntry, second: &HandlerEntry) -> Error {
-    Error::new(ErrorKind::DuplicateQueue, format!("two handlers would consume the queue `{}`", first.queue))
-        .with_place(first.place, first.name.clone())
-        .with_place(second.place, second.name.clone())
-        .with_help(
-            "to share a queue on purpose, say queue = \"..\" on both; else give one of them another queue",
-        )
-}
-
-fn different_settings(first: &HandlerEntry, second: &HandlerEntry) -> Error {
-    Error::new(
-        ErrorKind::DuplicateQueue,
-        format!("queue `{}` is declared twice with different settings", first.queue),
-    )
-    .with_place(first.place, first.name.clone())
-    .with_place(second.place, second.name.clone())
-    .with_help("handlers of one queue share its arguments and its `ack`: write the same on each of them")
-}
-
-fn reserved_queue(entry: &HandlerEntry) -> Error {
-    Error::new(ErrorKind::Registration, format!("queue `{}` has a reserved name", entry.queue))
-        .with_place(entry.place, entry.name.clone())
-        .with_help("names that begin with `amq.` belong to the broker, those with `bus.` to Bus")
 }
