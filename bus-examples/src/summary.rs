@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bus_runtime::transport::Verdict;
-use bus_runtime::{Bus, Error, QueueName, Stats, header};
+use bus_runtime::{Bus, Error, HandlerStats, QueueName, Stats, header};
 
 use crate::Forge;
 use crate::feed::Fed;
@@ -60,23 +60,34 @@ impl Summary {
     }
 
     fn handlers(&self) -> Table {
-        let mut table = Table::new(["handler", "kind", "handled", "retried", "dead letters"]);
-        let mut total = [0; 3];
+        let mut table = Table::new(["handler", "kind", "handled", "published", "retried", "dead letters"]);
         for handler in &self.stats.handlers {
             let name = handler.name.strip_prefix(OWN_CRATE).unwrap_or(&handler.name);
-            let counts = [handler.handled, handler.retried, handler.dead_lettered];
+            let counts = [handler.handled, handler.published, handler.retried, handler.dead_lettered];
             table.row([name.into(), handler.kind.into()].into_iter().chain(counts.map(Cell::from)));
-            total = [total[0] + counts[0], total[1] + counts[1], total[2] + counts[2]];
         }
-        table.row(["total".into(), "".into()].into_iter().chain(total.map(Cell::from)));
+        let sum =
+            |count: fn(&HandlerStats) -> u64| Cell::from(self.stats.handlers.iter().map(count).sum::<u64>());
+        table.row([
+            "total".into(),
+            "".into(),
+            sum(|handler| handler.handled),
+            sum(|handler| handler.published),
+            sum(|handler| handler.retried),
+            sum(|handler| handler.dead_lettered),
+        ]);
         table
     }
 
     fn published(&self) -> String {
         let Fed { commits, parts, .. } = self.fed;
         let total = self.stats.published;
-        let others = total.saturating_sub(commits + parts);
-        format!("published {total} messages: {commits} commits, {parts} parts of mails, {others} others")
+        let by_handlers: u64 = self.stats.handlers.iter().map(|handler| handler.published).sum();
+        let others = total.saturating_sub(commits + parts + by_handlers);
+        format!(
+            "published {total} messages: {commits} commits, {parts} parts of mails, {by_handlers} by handlers, \
+             {others} others"
+        )
     }
 
     fn contents(&self) -> String {

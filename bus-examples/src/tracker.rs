@@ -13,7 +13,7 @@ use crate::scm::{Commit, CommitHash};
 
 mod references;
 
-pub use references::{Intent, references};
+pub use references::{Intent, REFERENCES_MAX, references};
 
 /// A commit names a ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]

@@ -1,5 +1,7 @@
 //! The demo and the feeds, from outside.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -7,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 use bus_examples::demo::demo;
 use bus_examples::summary::Summary;
+use bus_runtime::HandlerStats;
 use tempfile::TempDir;
 
 /// The handlers that every commit goes through.
@@ -67,9 +70,17 @@ fn run(command: &mut Command, input: &str) {
 
 /// How many messages a handler has handled, tried again and given up.
 fn counts(summary: &Summary, handler: &str) -> (u64, u64, u64) {
-    let name = format!("bus_examples::{handler}");
-    let stats = summary.stats.handlers.iter().find(|stats| stats.name == name).unwrap();
+    let stats = stats(summary, handler);
     (stats.handled, stats.retried, stats.dead_lettered)
+}
+
+fn published(summary: &Summary, handler: &str) -> u64 {
+    stats(summary, handler).published
+}
+
+fn stats<'a>(summary: &'a Summary, handler: &str) -> &'a HandlerStats {
+    let name = format!("bus_examples::{handler}");
+    summary.stats.handlers.iter().find(|stats| stats.name == name).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,6 +105,9 @@ async fn the_demo_takes_every_commit_through_every_handler() {
     assert_eq!(counts(&summary, "mail::deliver"), (4, 0, 0));
     assert_eq!(counts(&summary, "mail::notify"), (121, 0, 0));
     assert_eq!(counts(&summary, "mail::send"), (241, 0, 0));
+
+    assert_eq!(published(&summary, "tracker::link"), 132, "a link per commit, a closing per tenth");
+    assert_eq!(published(&summary, "mail::send"), 0);
 
     assert_eq!(summary.forge.repository.totals(), (120, 1));
     assert_eq!(summary.forge.tickets.totals(), (120, 12));
@@ -147,7 +161,7 @@ fn without_a_command_the_binary_runs_the_demo() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(text.starts_with("HANDLER "), "{text}");
     let record = text.lines().find(|line| line.starts_with("scm::record")).unwrap();
-    assert_eq!(record.split_whitespace().collect::<Vec<_>>(), ["scm::record", "react", "60", "2", "1"]);
+    assert_eq!(record.split_whitespace().collect::<Vec<_>>(), ["scm::record", "react", "60", "0", "2", "1"]);
 }
 
 #[test]

@@ -9,36 +9,10 @@ use syn::{Expr, LitStr, Path, Token, Type, parenthesized, token};
 use crate::errors::{self, Errors};
 use crate::support::RuntimePath;
 
-/// Which attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Attribute {
-    Audit,
-    React,
-    MessageHandler,
-    Event,
-    Task,
-    Command,
-}
-
-impl Attribute {
-    pub(crate) const HANDLERS: [Self; 3] = [Self::Audit, Self::React, Self::MessageHandler];
-    pub(crate) const KINDS: [Self; 3] = [Self::Event, Self::Task, Self::Command];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Audit => "audit",
-            Self::React => "react",
-            Self::MessageHandler => "message_handler",
-            Self::Event => "event",
-            Self::Task => "task",
-            Self::Command => "command",
-        }
-    }
-}
-
 /// The arguments of one attribute.
 pub(crate) struct Args {
-    pub(crate) attribute: Attribute,
+    /// The attribute's name.
+    pub(crate) name: &'static str,
     /// What it is about: binding keys, a message type or a topic.
     pub(crate) subjects: Vec<Subject>,
     pub(crate) options: Vec<OptionArg>,
@@ -75,20 +49,24 @@ pub(crate) enum Value {
 
 impl Args {
     /// Reads all arguments, whatever is wrong with some of them.
-    pub(crate) fn parse(attribute: Attribute, tokens: TokenStream, errors: &Errors) -> Self {
-        let mut args =
-            Self { attribute, subjects: Vec::new(), options: Vec::new(), runtime: RuntimePath(None) };
+    pub(crate) fn parse(name: &'static str, tokens: TokenStream, errors: &Errors) -> Self {
+        let mut args = Self { name, subjects: Vec::new(), options: Vec::new(), runtime: RuntimePath(None) };
         for argument in list::<Argument>(tokens, errors) {
             match argument {
                 Argument::Subject(subject) => args.subjects.push(subject),
                 Argument::Option(option) => args.options.push(option),
                 Argument::Crate(_, path) if args.runtime.0.is_none() => args.runtime.0 = Some(path),
                 Argument::Crate(keyword, _) => {
-                    errors.add(keyword, errors::options::twice("crate", attribute.name()));
+                    errors.add(keyword, errors::options::twice("crate", &args.place()));
                 }
             }
         }
         args
+    }
+
+    /// The attribute as messages write it: `#[react(..)]`.
+    pub(crate) fn place(&self) -> String {
+        format!("#[{}(..)]", self.name)
     }
 }
 
@@ -100,6 +78,16 @@ impl OptionArg {
 
     pub(crate) fn name(&self) -> String {
         self.keyword.unraw().to_string()
+    }
+}
+
+impl ToTokens for Subject {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match self {
+            Self::Text(text) => text.to_tokens(tokens),
+            Self::Type(ty) => ty.to_tokens(tokens),
+            Self::Other(other) => other.to_tokens(tokens),
+        }
     }
 }
 
@@ -163,6 +151,9 @@ impl Parse for Argument {
 
 impl Parse for OptionArg {
     fn parse(input: ParseStream) -> syn::Result<Self> {
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error(errors::options::not_an_argument()));
+        }
         let keyword = Ident::parse_any(input)?;
         let name = keyword.unraw().to_string();
         if input.is_empty() || input.peek(Token![,]) {
@@ -178,6 +169,7 @@ impl Parse for OptionArg {
         if !input.peek(Token![=]) {
             return Err(syn::Error::new_spanned(&keyword, errors::options::colon(&name)));
         }
+        // The value, which may be missing.
         input.parse::<Token![=]>()?;
         let value = match name.as_str() {
             _ if input.is_empty() || input.peek(Token![,]) => Value::None,

@@ -28,11 +28,12 @@ impl BindingKey {
         if text.is_empty() {
             return Err(texts::empty(attribute));
         }
-        check_text("the binding key", text)?;
+        let what = "the binding key";
+        check_text(what, text)?;
         let mut captures = Vec::new();
         let mut after_hash = false;
         for word in words(text) {
-            word.check(text)?;
+            word.check(what, text)?;
             if let Some(name) = word.capture(text)? {
                 if captures.contains(&name) {
                     return Err(texts::capture_twice(&name, text));
@@ -76,7 +77,8 @@ impl BindingKey {
 
 /// Checks the topic of a message, which is an exact routing key.
 pub(crate) fn check_topic(text: &str) -> Result<(), String> {
-    check_text("the topic", text)?;
+    let what = "the topic";
+    check_text(what, text)?;
     for word in words(text) {
         if word.text.contains(['{', '}']) {
             return Err(texts::topic_capture(word.text));
@@ -85,7 +87,7 @@ pub(crate) fn check_topic(text: &str) -> Result<(), String> {
             let start = &text[..word.at];
             return Err(texts::topic_wildcard(word.text, &format!("{start}#")));
         }
-        word.check(text)?;
+        word.check(what, text)?;
     }
     Ok(())
 }
@@ -116,14 +118,14 @@ fn check_text(what: &str, text: &str) -> Result<(), String> {
     if text.contains('/') {
         let words = text.split(['/', '.']).filter(|word| !word.is_empty());
         let words = words.map(|word| if word == "+" { "*" } else { word });
-        return Err(texts::slash(&words.collect::<Vec<_>>().join(".")));
+        return Err(texts::slash(what, &words.collect::<Vec<_>>().join(".")));
     }
     Ok(())
 }
 
 impl Word<'_> {
     /// What must hold of every word.
-    fn check(&self, key: &str) -> Result<(), String> {
+    fn check(&self, what: &str, key: &str) -> Result<(), String> {
         match self.text {
             "*" | "#" => Ok(()),
             "" => {
@@ -131,7 +133,7 @@ impl Word<'_> {
                 let suggestion = if suggestion.is_empty() { "#".to_owned() } else { suggestion.join(".") };
                 // The caret stands under the dot that should not be there.
                 let at = key[..self.at].chars().count().min(key.chars().count() - 1);
-                Err(texts::empty_word(key, &(at + 1), &picture(key, at, 1), &suggestion))
+                Err(texts::empty_word(what, key, &(at + 1), &picture(key, at, 1), &suggestion))
             }
             ">" => Err(texts::foreign_wildcard(">", "a NATS", "#", &self.replaced(key, "#"))),
             "+" => Err(texts::foreign_wildcard("+", "an MQTT", "*", &self.replaced(key, "*"))),
@@ -232,7 +234,7 @@ mod tests {
             (".a", "empty word in the binding key `.a`, at position 1"),
             ("a.", "empty word in the binding key `a.`, at position 2"),
             (".", "empty word in the binding key `.`, at position 1"),
-            ("wiki/+/x", "`/` does not separate"),
+            ("wiki/+/x", "`/` does not separate the words of the binding key"),
             ("wiki.>", "`>` is a NATS wildcard"),
             ("wiki.+.x", "`+` is an MQTT wildcard"),
             ("a\0b", "the binding key holds the control character '\\0' at position 2"),

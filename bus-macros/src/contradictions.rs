@@ -4,7 +4,9 @@ use proc_macro2::Ident;
 
 use crate::duration::show;
 use crate::errors::{Errors, options as texts};
-use crate::options::{AckMode, Given, OnError, Options, QueueType, Retry, Slot};
+use crate::options::{AckMode, OnError, Options, QueueType};
+use crate::retry::Retry;
+use crate::slots::{Given, Slot};
 
 /// Reports every contradiction, at the option that makes it.
 pub(crate) fn check(options: &Options, errors: &Errors) {

@@ -5,10 +5,11 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{LitStr, Type};
 
-use crate::signature::HandlerSignature;
+use crate::signature::{HandlerSignature, show};
 use crate::spec::{HandlerKind, HandlerSpec, Source, Warning};
 use crate::support::{conditions, deprecation_levels, ends, local};
 
+mod message;
 mod options;
 
 impl HandlerSpec<'_> {
@@ -148,8 +149,8 @@ fn taking(kind: &HandlerKind, sources: &[Source]) -> TokenStream {
 /// Refuses an argument that is the body of another message; nothing where that can be seen.
 fn other_message(kind: &HandlerKind, argument: &Type) -> Option<TokenStream> {
     let HandlerKind::Message { ty } = kind else { return None };
-    let own = [quote!(#ty), quote!(MessageOf<#ty>)].map(|own| own.to_string());
-    if own.contains(&quote!(#argument).to_string()) {
+    let own = show(ty);
+    if [own.clone(), format!("MessageOf<{own}>")].contains(&show(argument)) {
         return None;
     }
     let (start, end) = ends(argument);

@@ -8,8 +8,7 @@ use std::{env, fs};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::args::Attribute;
-use crate::handler::handler;
+use crate::handler::{Attribute, handler};
 use crate::message;
 
 /// Compares an expansion with its golden file, whose first line says what it is.
@@ -200,4 +199,95 @@ fn mistakes() {
         async fn on_wiki(&self, page: &str) { page.show(); }
     };
     check("mistakes", react(quote!("wiki.page*", timout = 30, timeout = 0), item));
+}
+
+/// What nobody would write on purpose, and people have under the cursor while they type.
+const ODD_ARGUMENTS: &[&str] = &[
+    "",
+    ",",
+    ",,",
+    "=",
+    "= 3",
+    "timeout",
+    "timeout =",
+    "timeout = ,",
+    "timeout: 3",
+    "timeout = 3 4",
+    "timeout()",
+    "timeout(3)",
+    "retry",
+    "retry()",
+    "retry(,)",
+    "retry(max)",
+    "retry(max = )",
+    "retry(\"none\")",
+    "retry = none",
+    "crate",
+    "crate =",
+    "crate = 3",
+    "crate = \"a b\"",
+    "crate = ::a, crate = ::b",
+    "\"a\" \"b\"",
+    "\"a\", = 3",
+    "\"a\"; 3",
+    "{}",
+    "()",
+    "[]",
+    "b\"a\"",
+    "c\"a\"",
+    "'a'",
+    "'a",
+    "1",
+    "-1",
+    "1..2",
+    "a::b",
+    "a::<b>",
+    "&str",
+    "fn()",
+    "_",
+    "!",
+    "#",
+    "$a",
+    "self",
+    "r#type",
+    "r#type = 3",
+    "\"a\", when = 3",
+    "\"a\", when = |m| true",
+    "\"a\", max_length = 1.0",
+    "\"a\", priority = --1",
+    "\"a\", priority = -\"1\"",
+    "\"a\", factor = 2",
+    "\"a\", retry(jitter = \"101%\")",
+    "\"a\", retry(jitter = \"x%\")",
+    "\"a\", retry(factor = 1e309)",
+    "\"a\", timeout = 1e5",
+    "\"a\", timeout = 99999999999999999999",
+    "\"a\", timeout = 3u8",
+    "\"a\", concurrency = 0x_zz",
+    "\"a\", ttl = \"50000h\"",
+    "\"a\", ttl = 0",
+    "\"a\", queue = \"a\\0\"",
+    "\"a\", batch",
+    "\"{\"",
+    "\"}\"",
+    "\"{}{}\"",
+    "\"é.{é}\"",
+    "\"\\u{1F600}*\"",
+    "\"a\", exclusive = true, fanout = \"each\", single_active = true",
+];
+
+#[test]
+fn the_item_is_kept_whatever_stands_in_the_parentheses() {
+    let item = quote!(pub async fn on_wiki(key: RoutingKey) { half typed });
+    for arguments in ODD_ARGUMENTS {
+        let Ok(tokens) = arguments.parse::<TokenStream>() else { continue };
+        for attribute in Attribute::ALL {
+            let expansion = handler(attribute, tokens.clone(), item.clone()).to_string();
+            assert!(expansion.contains(&item.to_string()), "{arguments}: {expansion}");
+            let accepted = expansion.contains("__REGISTRATION");
+            assert!(accepted != expansion.contains("compile_error"), "{arguments}: {expansion}");
+            // A type may be spelt in many ways.
+            assert!(!accepted || attribute == Attribute::MessageHandler, "{arguments}: {expansion}");
+        }
+    }
 }

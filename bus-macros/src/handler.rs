@@ -3,17 +3,37 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::args::{Args, Attribute};
+use crate::args::Args;
 use crate::errors::Errors;
 use crate::signature::HandlerItem;
 use crate::spec::{HandlerSpec, Validated};
 
+/// The three attributes of handlers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attribute {
+    Audit,
+    React,
+    MessageHandler,
+}
+
+impl Attribute {
+    pub(crate) const ALL: [Self; 3] = [Self::Audit, Self::React, Self::MessageHandler];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Audit => "audit",
+            Self::React => "react",
+            Self::MessageHandler => "message_handler",
+        }
+    }
+}
+
 /// The item as it was, followed by its registration or by everything that is wrong.
 pub(crate) fn handler(attribute: Attribute, arguments: TokenStream, item: TokenStream) -> TokenStream {
     let errors = Errors::new();
-    let args = Args::parse(attribute, arguments, &errors);
+    let args = Args::parse(attribute.name(), arguments, &errors);
     let mut item = HandlerItem::parse(attribute, item, &errors);
-    let Validated { spec, reported, last } = HandlerSpec::validate(args, &item, &errors);
+    let Validated { spec, reported, last } = HandlerSpec::validate(attribute, args, &item, &errors);
     match (errors.check(), spec) {
         (Ok(()), Some(spec)) => {
             let (kept, registration) = (item.kept(last), spec.expand());

@@ -1,23 +1,32 @@
-//! The attributes of Bus.
+//! The attributes of Bus: [`macro@audit`], [`macro@react`], [`macro@message_handler`] and the derive [`macro@Message`].
+//!
+//! Depend on `bus-runtime`, which re-exports them. An attribute leaves its function as it is and registers it; every problem
+//! of an attribute is reported at once, each at the word that it is about.
 
 use proc_macro::TokenStream;
 
-use crate::args::Attribute;
+use crate::handler::Attribute;
 
-// In travelling order: what stands in the parentheses, the item, both together, and what comes out.
+// In travelling order: what stands in the parentheses, the item below, both together, and what comes out.
 mod args;
-mod binding_key;
-mod contradictions;
+
 mod duration;
+mod options;
+mod retry;
+mod slots;
+mod suggest;
+mod values;
+
+mod binding_key;
+mod signature;
+
+mod contradictions;
+mod siblings;
+mod spec;
+
 mod expand;
 mod handler;
 mod message;
-mod options;
-mod siblings;
-mod signature;
-mod spec;
-mod suggest;
-mod values;
 
 mod errors;
 mod support;
@@ -25,25 +34,90 @@ mod support;
 #[cfg(test)]
 mod goldens;
 
-/// Imperative.
+/// Registers a function as a handler of imperative messages: "do this", sent *before* a change is made.
+///
+/// The function receives what is published to the exchange `audit` under a matching routing key. Its queue is shared by all
+/// processes: each message is handled by one of them. This is not logging; for "this was done" there is [`macro@react`].
+///
+/// ```
+/// use bus_runtime::prelude::*;
+///
+/// #[audit("wiki.page.save", timeout = 30, retry(max = 3, initial = "1s"))]
+/// #[audit("wiki.page.delete", "wiki.purge.#")]
+/// async fn save(key: RoutingKey, page: Json) -> Result<(), BoxError> {
+///     println!("{key}: {page}");
+///     Ok(())
+/// }
+/// ```
+#[doc = include_str!("docs/binding_keys.md")]
+#[doc = include_str!("docs/handler.md")]
 #[proc_macro_attribute]
 pub fn audit(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler::handler(Attribute::Audit, arguments.into(), item.into()).into()
 }
 
-/// Advisory.
+/// Registers a function as a handler of advisory messages: "this was done", sent *after* a change was made.
+///
+/// The function receives what is published to the exchange `react` under a matching routing key. Every handler has a queue
+/// of its own, so each of them gets each message, in one of the processes.
+///
+/// ```
+/// use bus_runtime::prelude::*;
+///
+/// #[react("wiki.{page}.edited", "wiki.{page}.deleted")]
+/// async fn notify(page: u64, key: RoutingKey) {
+///     println!("page {page}: {key}");
+/// }
+/// ```
+#[doc = include_str!("docs/binding_keys.md")]
+#[doc = include_str!("docs/handler.md")]
 #[proc_macro_attribute]
 pub fn react(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler::handler(Attribute::React, arguments.into(), item.into()).into()
 }
 
-/// Typed.
+/// Registers a function as a handler of one message type, which has a [`#[derive(Message)]`](macro@Message).
+///
+/// The first argument of the attribute is the type. Stacked for two types, the function has two queues, and takes neither
+/// of the two types as an argument.
+///
+/// ```
+/// use bus_runtime::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Message)]
+/// #[command("user.create", reply = u64)]
+/// struct CreateUser {
+///     name: String,
+/// }
+///
+/// #[message_handler(CreateUser, concurrency = 8)]
+/// async fn create(user: CreateUser) -> Result<u64, BoxError> {
+///     Ok(user.name.len() as u64)
+/// }
+/// ```
+#[doc = include_str!("docs/handler.md")]
 #[proc_macro_attribute]
 pub fn message_handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler::handler(Attribute::MessageHandler, arguments.into(), item.into()).into()
 }
 
-/// A message.
+/// Makes a type a message: it can be published, and taken as an argument of a handler.
+///
+/// ```
+/// use bus_runtime::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Message)]
+/// #[event("user.created", version = 2)]
+/// struct UserCreated {
+///     user_id: u64,
+/// }
+///
+/// assert_eq!(UserCreated::TOPIC, "user.created");
+/// assert_eq!(UserCreated::VERSION, 2);
+/// ```
+#[doc = include_str!("docs/message.md")]
 #[proc_macro_derive(Message, attributes(event, task, command))]
 pub fn message(item: TokenStream) -> TokenStream {
     message::derive(item.into()).into()

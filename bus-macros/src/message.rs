@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, quote};
+use quote::ToTokens;
 use syn::{Data, DeriveInput, GenericParam, LitStr, Type};
 
-use crate::args::{Args, Attribute, OptionArg, Subject, Value};
+use crate::args::{Args, OptionArg, Subject, Value};
 use crate::binding_key::check_topic;
 use crate::errors::{Errors, messages as texts, options as option_texts};
-use crate::options::{self, Once, Slot};
-use crate::support::{RuntimePath, local};
+use crate::slots::{Names, Once, Slot};
+use crate::support::RuntimePath;
 use crate::values;
 
 /// The implementations of `Message` and `FromDelivery`, or everything that is wrong.
@@ -21,7 +21,8 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
     };
     let errors = Errors::new();
     check_type(&input, &errors);
-    let spec = read_kind(&input, &errors).and_then(|args| MessageSpec::validate(&input.ident, args, &errors));
+    let spec = read_kind(&input, &errors)
+        .and_then(|(kind, args)| MessageSpec::validate(kind, &input.ident, args, &errors));
     match (errors.check(), spec) {
         (Ok(()), Some(spec)) => spec.expand(),
         (problems, _) => problems.err().map(syn::Error::into_compile_error).unwrap_or_default(),
@@ -29,19 +30,59 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
 }
 
 /// A message type that cannot be wrong any more.
-struct MessageSpec {
-    name: Ident,
-    kind: Kind,
-    topic: LitStr,
-    version: Slot<u32>,
-    exchange: Slot<LitStr>,
-    ttl: Slot<Duration>,
-    priority: Slot<u8>,
-    runtime: RuntimePath,
+pub(crate) struct MessageSpec {
+    pub(crate) name: Ident,
+    pub(crate) kind: Kind,
+    pub(crate) topic: LitStr,
+    pub(crate) version: Slot<u32>,
+    pub(crate) exchange: Slot<LitStr>,
+    pub(crate) ttl: Slot<Duration>,
+    pub(crate) priority: Slot<u8>,
+    pub(crate) runtime: RuntimePath,
+}
+
+/// The three attributes of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attribute {
+    Event,
+    Task,
+    Command,
+}
+
+impl Attribute {
+    const ALL: [Self; 3] = [Self::Event, Self::Task, Self::Command];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Task => "task",
+            Self::Command => "command",
+        }
+    }
+
+    fn with_article(self) -> &'static str {
+        match self {
+            Self::Event => "an event",
+            Self::Task => "a task",
+            Self::Command => "a command",
+        }
+    }
+
+    /// The names of its options.
+    fn names(self) -> &'static Names {
+        const fn names(listed: &'static [&'static str]) -> Names {
+            Names { listed, aliases: &[], unavailable: &[], foreign: |_| None }
+        }
+        match self {
+            Self::Event => const { &names(&["version", "exchange", "terminal", "ttl", "priority", "crate"]) },
+            Self::Task => const { &names(&["version", "exchange", "ttl", "priority", "crate"]) },
+            Self::Command => const { &names(&["reply", "version", "exchange", "ttl", "priority", "crate"]) },
+        }
+    }
 }
 
 /// Event, task or command, with what only that kind has.
-enum Kind {
+pub(crate) enum Kind {
     Event { terminal: bool },
     Task,
     Command { reply: Option<Box<Type>> },
@@ -78,9 +119,9 @@ fn check_type(input: &DeriveInput, errors: &Errors) {
 }
 
 /// The one attribute that says what kind of message it is.
-fn read_kind(input: &DeriveInput, errors: &Errors) -> Option<Args> {
+fn read_kind(input: &DeriveInput, errors: &Errors) -> Option<(Attribute, Args)> {
     let mut kinds = input.attrs.iter().filter_map(|attribute| {
-        let kind = Attribute::KINDS.into_iter().find(|kind| attribute.path().is_ident(kind.name()))?;
+        let kind = Attribute::ALL.into_iter().find(|kind| attribute.path().is_ident(kind.name()))?;
         Some((kind, attribute))
     });
     let Some((kind, attribute)) = kinds.next() else {
@@ -98,96 +139,40 @@ fn read_kind(input: &DeriveInput, errors: &Errors) -> Option<Args> {
             return None;
         }
     };
-    let args = Args::parse(kind, tokens, errors);
+    let args = Args::parse(kind.name(), tokens, errors);
     if args.subjects.is_empty() {
         errors.add(attribute, texts::no_topic(&input.ident, kind.name(), &topic_for(&input.ident)));
     }
-    Some(args)
+    Some((kind, args))
 }
 
 impl MessageSpec {
-    fn validate(name: &Ident, args: Args, errors: &Errors) -> Option<Self> {
-        let Args { attribute, subjects, options, runtime } = args;
-        let topic = read_topic(name, attribute, &subjects, errors);
+    fn validate(attribute: Attribute, name: &Ident, args: Args, errors: &Errors) -> Option<Self> {
+        let topic = read_topic(name, attribute, &args.subjects, errors);
         let Options { version, exchange, terminal, ttl, priority, reply } =
-            Options::read(attribute, &options, errors);
+            Options::read(attribute, &args, errors);
+        let runtime = args.runtime;
         let kind = match attribute {
             Attribute::Event => Kind::Event { terminal: terminal.is_some_and(|terminal| terminal.value) },
             Attribute::Command => Kind::Command { reply: reply.map(|reply| reply.value) },
-            _ => Kind::Task,
+            Attribute::Task => Kind::Task,
         };
         Some(Self { name: name.clone(), kind, topic: topic?, version, exchange, ttl, priority, runtime })
-    }
-
-    fn expand(&self) -> TokenStream {
-        let Self { name, kind, topic, version, exchange, ttl, priority, runtime } = self;
-        let import = runtime.import();
-        let (delivery, arguments) = (local("delivery"), local("arguments"));
-        let kind_type = kind.type_tokens();
-        let terminal = matches!(kind, Kind::Event { terminal: true }).then(|| {
-            quote!(
-                const TERMINAL: __bus::bool = true;
-            )
-        });
-        let version = version.as_ref().map(|given| {
-            let version = proc_macro2::Literal::u32_unsuffixed(given.value);
-            quote!(const VERSION: __bus::u32 = #version;)
-        });
-        let exchange = exchange.as_ref().map(|given| {
-            let exchange = &given.value;
-            quote!(const EXCHANGE: __bus::Option<&'static __bus::str> = __bus::Some(#exchange);)
-        });
-        let ttl = ttl.as_ref().map(|given| {
-            let millis = proc_macro2::Literal::u128_unsuffixed(given.value.as_millis());
-            quote!(const TTL_MILLIS: __bus::Option<__bus::u64> = __bus::Some(#millis);)
-        });
-        let priority = priority.as_ref().map(|given| {
-            let priority = proc_macro2::Literal::u8_unsuffixed(given.value);
-            quote!(const PRIORITY: __bus::Option<__bus::u8> = __bus::Some(#priority);)
-        });
-        quote! {
-            const _: () = {
-                #import
-                impl __bus::Message for #name {
-                    type Kind = #kind_type;
-                    const TOPIC: &'static __bus::str = #topic;
-                    #version #exchange #terminal #ttl #priority
-                }
-                impl __bus::FromDelivery for #name {
-                    fn from_delivery(#delivery: &__bus::Delivery) -> __bus::Result<Self, __bus::Rejection> {
-                        __bus::decode::<Self>(#delivery)
-                    }
-                    fn describe(#arguments: &mut __bus::Arguments) {
-                        #arguments.payload::<Self>();
-                    }
-                }
-            };
-        }
-    }
-}
-
-impl Kind {
-    fn type_tokens(&self) -> TokenStream {
-        match self {
-            Self::Event { .. } => quote!(__bus::Event),
-            Self::Task => quote!(__bus::Task),
-            Self::Command { reply: None } => quote!(__bus::Command<()>),
-            Self::Command { reply: Some(reply) } => quote!(__bus::Command<#reply>),
-        }
     }
 }
 
 impl Options {
-    fn read(attribute: Attribute, given: &[OptionArg], errors: &Errors) -> Self {
+    fn read(attribute: Attribute, args: &Args, errors: &Errors) -> Self {
+        let place = args.place();
         let mut options = Self::default();
-        for option in given {
-            options.set(option, attribute, errors);
+        for option in &args.options {
+            options.set(attribute, &Once { option, place: &place, errors });
         }
         options
     }
 
-    fn set(&mut self, option: &OptionArg, attribute: Attribute, errors: &Errors) {
-        let once = Once { option, attribute: attribute.name(), errors };
+    fn set(&mut self, attribute: Attribute, once: &Once) {
+        let Once { option, errors, .. } = once;
         match (option.name().as_str(), attribute) {
             ("version", _) => once.set(&mut self.version, |option| values::number(option, 1..=u32::MAX)),
             ("exchange", _) => once.set(&mut self.exchange, values::name),
@@ -198,7 +183,7 @@ impl Options {
             ("reply", Attribute::Command) => once.set(&mut self.reply, reply),
             ("reply", _) => errors.add(option, texts::reply_elsewhere(attribute.name())),
             ("kind", _) => errors.add(option, texts::kind_option(attribute.name())),
-            _ => options::unknown(option, attribute.name(), options::names(attribute), errors),
+            _ => once.unknown(attribute.names()),
         }
     }
 }
@@ -234,17 +219,6 @@ fn read_topic(name: &Ident, attribute: Attribute, subjects: &[Subject], errors: 
         errors.add(topic, text);
     }
     Some(topic.clone())
-}
-
-impl Attribute {
-    fn with_article(self) -> &'static str {
-        match self {
-            Self::Event => "an event",
-            Self::Task => "a task",
-            Self::Command => "a command",
-            handler => handler.name(),
-        }
-    }
 }
 
 /// A topic that would suit a type: `order.placed` for `OrderPlaced`.

@@ -2,67 +2,55 @@
 
 use std::time::Duration;
 
-use proc_macro2::Ident;
 use syn::{ExprPath, LitStr};
 
-use crate::args::{Attribute, OptionArg, Value};
-use crate::errors::{Errors, options as texts};
+use crate::args::{Args, OptionArg};
+use crate::errors::Errors;
+use crate::retry::Retry;
+use crate::slots::{Names, Once, Slot};
 use crate::{suggest, values};
 
-/// Every option of a handler in the order of the documentation.
-const HANDLER: &[&str] = &[
-    "timeout",
-    "retry",
-    "on_error",
-    "error_hook",
-    "ack",
-    "concurrency",
-    "prefetch",
-    "queue",
-    "name",
-    "group",
-    "priority",
-    "when",
-    "queue_type",
-    "max_length",
-    "overflow",
-    "ttl",
-    "max_priority",
-    "single_active",
-    "exclusive",
-    "fanout",
-    "crate",
-];
-/// Other spellings of these, which are not advertised in errors.
-const ALIASES: &[&str] = &["auto_ack", "exception_handler", "nack_on_exception", "requeue_on_exception"];
-/// What is designed but not built yet: an error, and never silently ignored.
-const UNAVAILABLE: &[&str] =
-    &["batch", "breaker", "declare", "exchange", "exchange_kind", "formerly", "ordered_by", "rate_limit"];
-/// The settings of `retry(..)`.
-const RETRY: &[&str] = &["max", "initial", "factor", "max_delay", "jitter", "give_up_after"];
-/// The options of an event.
-const EVENT: &[&str] = &["version", "exchange", "terminal", "ttl", "priority", "crate"];
-/// The options of a task.
-const TASK: &[&str] = &["version", "exchange", "ttl", "priority", "crate"];
-/// The options of a command.
-const COMMAND: &[&str] = &["reply", "version", "exchange", "ttl", "priority", "crate"];
-
-/// The most retries; the delivery limit of our queues is 100 and must not be met first.
-const RETRIES_MAX: u32 = 90;
-/// No delay needs to grow faster.
-const FACTOR_MAX: f64 = 100.0;
+/// The names of all options, in the order of the documentation.
+const NAMES: Names = Names {
+    listed: &[
+        "timeout",
+        "retry",
+        "on_error",
+        "error_hook",
+        "ack",
+        "concurrency",
+        "prefetch",
+        "queue",
+        "name",
+        "group",
+        "priority",
+        "when",
+        "queue_type",
+        "max_length",
+        "overflow",
+        "ttl",
+        "max_priority",
+        "single_active",
+        "exclusive",
+        "fanout",
+        "crate",
+    ],
+    aliases: &["auto_ack", "exception_handler", "nack_on_exception", "requeue_on_exception"],
+    unavailable: &[
+        "batch",
+        "breaker",
+        "declare",
+        "exchange",
+        "exchange_kind",
+        "formerly",
+        "ordered_by",
+        "rate_limit",
+    ],
+    foreign: suggest::foreign,
+};
 
 /// What an AMQP table can say of a length.
 const LENGTH_MAX: u64 = i64::MAX as u64;
-
-/// An option that may be set, and the name under which it was.
-pub(crate) type Slot<T> = Option<Given<T>>;
-
-/// A value, and the name under which it was given.
-pub(crate) struct Given<T> {
-    pub(crate) keyword: Ident,
-    pub(crate) value: T,
-}
 
 /// What is set of a handler's options; each value is fine for itself.
 #[derive(Default)]
@@ -87,18 +75,6 @@ pub(crate) struct Options {
     pub(crate) single_active: Slot<bool>,
     pub(crate) exclusive: Slot<bool>,
     pub(crate) fanout: Slot<Fanout>,
-}
-
-/// The settings of `retry(..)`; `retry = "none"` is a `max` of 0.
-#[derive(Default)]
-pub(crate) struct Retry {
-    pub(crate) max: Slot<u32>,
-    pub(crate) initial: Slot<Duration>,
-    pub(crate) factor: Slot<f64>,
-    pub(crate) max_delay: Slot<Duration>,
-    pub(crate) jitter: Slot<f64>,
-    pub(crate) give_up_after: Slot<Duration>,
-    pub(crate) none: bool,
 }
 
 // The variants bear the names of the runtime's, so that they print as those.
@@ -153,17 +129,17 @@ const FILTER_SIGNATURE: &str = "(message: &Metadata) -> bool";
 
 impl Options {
     /// Reads the values of a handler's options.
-    pub(crate) fn read(attribute: Attribute, given: &[OptionArg], errors: &Errors) -> Self {
+    pub(crate) fn read(args: &Args, errors: &Errors) -> Self {
+        let place = args.place();
         let mut options = Self::default();
-        for option in given {
-            options.set(option, attribute, errors);
+        for option in &args.options {
+            options.set(&Once { option, place: &place, errors });
         }
         options
     }
 
-    fn set(&mut self, option: &OptionArg, attribute: Attribute, errors: &Errors) {
-        let once = Once { option, attribute: attribute.name(), errors };
-        match option.name().as_str() {
+    fn set(&mut self, once: &Once) {
+        match once.option.name().as_str() {
             "timeout" => once.set(&mut self.timeout, values::timeout),
             "retry" => once.set(&mut self.retry, Retry::read),
             "on_error" => once.set(&mut self.on_error, |option| values::word(option, ON_ERROR)),
@@ -190,7 +166,7 @@ impl Options {
             "single_active" => once.set(&mut self.single_active, values::flag),
             "exclusive" => once.set(&mut self.exclusive, values::flag),
             "fanout" => once.set(&mut self.fanout, |option| values::word(option, FANOUT)),
-            _ => unknown(option, attribute.name(), names(attribute), errors),
+            _ => once.unknown(&NAMES),
         }
     }
 }
@@ -205,75 +181,6 @@ fn auto_ack(option: &OptionArg) -> syn::Result<AckMode> {
     values::flag(option).map(|auto| if auto { AckMode::OnReceive } else { AckMode::Manual })
 }
 
-impl Retry {
-    /// Reads `retry = "none"` or `retry(max = 5, initial = "1s", ..)`.
-    fn read(option: &OptionArg) -> syn::Result<Self> {
-        const EXAMPLE: &str = "retry(max = 5, initial = \"1s\")   or   retry = \"none\"";
-        let errors = Errors::new();
-        let mut retry = Self { none: values::is_none(option), ..Self::default() };
-        match &option.value {
-            Value::List(inside, _) => {
-                let settings = OptionArg::parse_list(inside.clone(), &errors);
-                if inside.is_empty() {
-                    errors.push(values::problem(option, texts::empty_list("retry", EXAMPLE)));
-                }
-                settings.iter().for_each(|setting| retry.set(setting, &errors));
-            }
-            _ if retry.none => retry.max = Some(Given { keyword: option.keyword.clone(), value: 0 }),
-            _ => errors.push(values::problem(option, texts::no_list("retry", EXAMPLE))),
-        }
-        errors.check().map(|()| retry)
-    }
-
-    fn set(&mut self, setting: &OptionArg, errors: &Errors) {
-        let once = Once { option: setting, attribute: "retry", errors };
-        match setting.name().as_str() {
-            "max" => once.set(&mut self.max, |setting| values::number(setting, 0..=RETRIES_MAX)),
-            "initial" => once.set(&mut self.initial, values::queue_time),
-            "factor" => once.set(&mut self.factor, |setting| values::fraction(setting, 1.0..=FACTOR_MAX)),
-            "max_delay" => once.set(&mut self.max_delay, values::queue_time),
-            "jitter" => once.set(&mut self.jitter, values::part),
-            "give_up_after" => once.set(&mut self.give_up_after, values::duration),
-            _ => unknown(setting, "retry", RETRY.iter().copied(), errors),
-        }
-    }
-}
-
-/// Fills slots, each at most once.
-pub(crate) struct Once<'a> {
-    pub(crate) option: &'a OptionArg,
-    pub(crate) attribute: &'a str,
-    pub(crate) errors: &'a Errors,
-}
-
-impl Once<'_> {
-    /// Reads the option's value into its slot, unless that is filled already.
-    pub(crate) fn set<T>(&self, slot: &mut Slot<T>, read: impl FnOnce(&OptionArg) -> syn::Result<T>) {
-        let Self { option, attribute, errors } = self;
-        let Some(earlier) = slot else {
-            let value = errors.ok(read(option));
-            *slot = value.map(|value| Given { keyword: option.keyword.clone(), value });
-            return;
-        };
-        let text = match (option.name(), earlier.keyword.to_string()) {
-            (name, earlier) if name == earlier => texts::twice(&name, attribute),
-            (name, earlier) => texts::said_twice(&name, &earlier, attribute),
-        };
-        errors.add(&option.keyword, text);
-    }
-}
-
-/// The names of all options of an attribute.
-pub(crate) fn names(attribute: Attribute) -> impl Iterator<Item = &'static str> + Clone {
-    let names = match attribute {
-        Attribute::Audit | Attribute::React | Attribute::MessageHandler => HANDLER,
-        Attribute::Event => EVENT,
-        Attribute::Task => TASK,
-        Attribute::Command => COMMAND,
-    };
-    names.iter().copied()
-}
-
 /// The name under which two spellings of one option are the same.
 pub(crate) fn canonical(name: &str) -> &str {
     match name {
@@ -284,26 +191,14 @@ pub(crate) fn canonical(name: &str) -> &str {
     }
 }
 
-/// Reports an option that is not there: not yet, or misspelt, or of another framework.
-pub(crate) fn unknown<'a>(
-    option: &OptionArg,
-    attribute: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-    errors: &Errors,
-) {
-    let name = option.name();
-    let is_handler = Attribute::HANDLERS.iter().any(|handler| handler.name() == attribute);
-    let hidden = ALIASES.iter().chain(UNAVAILABLE).copied().filter(|_| is_handler);
-    if hidden.clone().any(|hidden| hidden == name) {
-        errors.add(option, texts::unavailable(&name));
-        return;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_name_is_none_of_ours() {
+        for name in [NAMES.listed, NAMES.aliases, NAMES.unavailable].concat() {
+            assert_eq!(suggest::foreign(name), None, "{name}");
+        }
     }
-    let names = known.clone().collect::<Vec<_>>().join(", ");
-    let near = suggest::nearest(&name, known.chain(hidden)).map(|near| format!("did you mean `{near}`?"));
-    let help = suggest::foreign(&name).filter(|_| is_handler).map(str::to_owned).or(near);
-    let text = match help {
-        Some(help) => texts::unknown(&name, attribute, &help, &names),
-        None => texts::unknown_unlike(&name, attribute, &names),
-    };
-    errors.add(&option.keyword, text);
 }

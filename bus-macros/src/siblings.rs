@@ -2,17 +2,18 @@
 //!
 //! An attribute sees those that stand below it; so each two of them meet once, in the upper one.
 
-use quote::ToTokens;
 use syn::{LitStr, Meta, Type};
 
-use crate::args::{Args, Attribute, Subject};
+use crate::args::{Args, Subject};
 use crate::binding_key::BindingKey;
 use crate::errors::{self, Errors};
+use crate::handler::Attribute;
 use crate::options;
 use crate::signature::{HandlerSignature, show};
 
 /// A handler attribute below this one.
 pub(crate) struct Sibling {
+    attribute: Attribute,
     args: Args,
     /// Where it stands among the item's attributes.
     index: usize,
@@ -22,58 +23,54 @@ pub(crate) struct Sibling {
 pub(crate) fn find(attributes: &[syn::Attribute]) -> Vec<Sibling> {
     let siblings = attributes.iter().enumerate().filter_map(|(index, attribute)| {
         let name = &attribute.path().segments.last()?.ident;
-        let kind = Attribute::HANDLERS.into_iter().find(|kind| name == kind.name())?;
+        let kind = Attribute::ALL.into_iter().find(|kind| name == kind.name())?;
         let tokens = match &attribute.meta {
             Meta::List(list) => list.tokens.clone(),
             _ => return None,
         };
         // What is wrong with it, it will say itself.
         let ignored = Errors::new();
-        let args = Args::parse(kind, tokens, &ignored);
-        ignored.check().ok().map(|()| Sibling { args, index })
+        let args = Args::parse(kind.name(), tokens, &ignored);
+        ignored.check().ok().map(|()| Sibling { attribute: kind, args, index })
     });
     siblings.collect()
 }
 
 /// Checks what two attributes of one kind must not both say: they share one queue.
-pub(crate) fn check_same_kind(args: &Args, siblings: &[Sibling], errors: &Errors) {
-    let same: Vec<_> = siblings.iter().filter(|sibling| sibling.args.attribute == args.attribute).collect();
+pub(crate) fn check_same_kind(attribute: Attribute, args: &Args, siblings: &[Sibling], errors: &Errors) {
+    let same: Vec<_> = siblings.iter().filter(|sibling| sibling.attribute == attribute).collect();
     for subject in &args.subjects {
         match subject {
-            Subject::Text(key) => check_key(key, args.attribute, &same, errors),
+            Subject::Text(key) => check_key(key, args.name, &same, errors),
             Subject::Type(ty) => check_type(ty, &same, errors),
             Subject::Other(_) => {}
         }
     }
     // Each message type has a queue of its own.
-    if args.attribute == Attribute::MessageHandler {
-        return;
+    if attribute != Attribute::MessageHandler {
+        check_options(args, &same, errors);
     }
+}
+
+fn check_options(args: &Args, same: &[&Sibling], errors: &Errors) {
     for option in &args.options {
         let name = option.name();
         let name = options::canonical(&name);
-        let twin = |sibling: &&Sibling| {
-            sibling
-                .args
-                .options
-                .iter()
-                .find(|twin| options::canonical(&twin.name()) == name)
-                .map(|twin| twin.keyword.clone())
-        };
-        if let Some(keyword) = same.iter().find_map(twin) {
-            errors.add(keyword, errors::options::stacked_twice(name, args.attribute.name()));
+        let mut theirs = same.iter().flat_map(|sibling| &sibling.args.options);
+        if let Some(twin) = theirs.find(|theirs| options::canonical(&theirs.name()) == name) {
+            errors.add(&twin.keyword, errors::options::stacked_twice(name, &args.place()));
         }
     }
 }
 
-fn check_key(key: &LitStr, attribute: Attribute, same: &[&Sibling], errors: &Errors) {
-    let Ok(ours) = BindingKey::parse(&key.value(), attribute.name()) else { return };
+fn check_key(key: &LitStr, attribute: &str, same: &[&Sibling], errors: &Errors) {
+    let Ok(ours) = BindingKey::parse(&key.value(), attribute) else { return };
     let twin = same
         .iter()
         .flat_map(|sibling| sibling.args.keys())
         .find(|(_, theirs)| theirs.on_the_wire() == ours.on_the_wire());
     if let Some((literal, theirs)) = twin {
-        errors.add(literal, errors::patterns::stacked_twice(theirs.text(), attribute.name()));
+        errors.add(literal, errors::patterns::stacked_twice(theirs.text(), attribute));
     }
 }
 
@@ -86,32 +83,30 @@ fn check_type(ty: &Type, same: &[&Sibling], errors: &Errors) {
     }
 }
 
-/// Checks that an argument which is a captured word for one attribute is one for all. Answers which attributes have been
-/// reported, by their index.
+/// Checks that an argument which is a captured word for one attribute is one for all. Answers which attributes lack a word
+/// and have been told so, by their index.
 pub(crate) fn check_captures(
     args: &Args,
     signature: &HandlerSignature,
     siblings: &[Sibling],
     errors: &Errors,
 ) -> Vec<usize> {
-    let mut reported = Vec::new();
+    let mut lacking = Vec::new();
     for name in signature.arguments.iter().filter_map(|argument| argument.name.as_deref()) {
-        let ours = args.captures(name);
-        for sibling in siblings {
-            let theirs = sibling.args.captures(name);
-            if ours == theirs || reported.contains(&sibling.index) {
-                continue;
+        if !args.captures(name) {
+            if siblings.iter().any(|sibling| sibling.args.captures(name)) {
+                errors.add(args.subjects.first(), errors::patterns::capture_not_in_sibling(name, args.name));
             }
-            let lacking = if ours { &sibling.args } else { args };
-            let text = errors::patterns::capture_not_in_sibling(name, lacking.attribute.name());
-            match lacking.subjects.first() {
-                Some(subject) => errors.add(subject, text),
-                None => continue,
+            continue;
+        }
+        for Sibling { args, index, .. } in siblings {
+            if !args.captures(name) && !lacking.contains(index) {
+                errors.add(args.subjects.first(), errors::patterns::capture_not_in_sibling(name, args.name));
+                lacking.push(*index);
             }
-            reported.push(sibling.index);
         }
     }
-    reported
+    lacking
 }
 
 impl Args {
@@ -119,7 +114,7 @@ impl Args {
     fn keys(&self) -> impl Iterator<Item = (&LitStr, BindingKey)> {
         self.subjects.iter().filter_map(|subject| match subject {
             Subject::Text(literal) => {
-                BindingKey::parse(&literal.value(), self.attribute.name()).ok().map(|key| (literal, key))
+                BindingKey::parse(&literal.value(), self.name).ok().map(|key| (literal, key))
             }
             Subject::Type(_) | Subject::Other(_) => None,
         })
@@ -128,15 +123,5 @@ impl Args {
     /// Whether one of its keys captures the word.
     fn captures(&self, name: &str) -> bool {
         self.keys().any(|(_, key)| key.captures().iter().any(|capture| capture == name))
-    }
-}
-
-impl ToTokens for Subject {
-    fn to_tokens(&self, tokens: &mut proc_macro2::TokenStream) {
-        match self {
-            Self::Text(text) => text.to_tokens(tokens),
-            Self::Type(ty) => ty.to_tokens(tokens),
-            Self::Other(other) => other.to_tokens(tokens),
-        }
     }
 }

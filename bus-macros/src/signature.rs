@@ -11,8 +11,8 @@ use syn::{
     Visibility, token,
 };
 
-use crate::args::Attribute;
 use crate::errors::{Errors, signatures as texts};
+use crate::handler::Attribute;
 
 /// The item, which is emitted again whatever is wrong with it.
 pub(crate) struct HandlerItem {

@@ -2,10 +2,11 @@
 
 use syn::{LitStr, Type};
 
-use crate::args::{Args, Attribute, Subject};
+use crate::args::{Args, Subject};
 use crate::binding_key::BindingKey;
 use crate::contradictions;
 use crate::errors::{Errors, messages, patterns};
+use crate::handler::Attribute;
 use crate::options::Options;
 use crate::siblings;
 use crate::signature::{Argument, HandlerItem, HandlerSignature, show};
@@ -54,17 +55,22 @@ pub(crate) struct Validated<'a> {
 
 impl<'a> HandlerSpec<'a> {
     /// Checks everything that concerns more than one token.
-    pub(crate) fn validate(args: Args, item: &'a HandlerItem, errors: &Errors) -> Validated<'a> {
+    pub(crate) fn validate(
+        attribute: Attribute,
+        args: Args,
+        item: &'a HandlerItem,
+        errors: &Errors,
+    ) -> Validated<'a> {
         let siblings = siblings::find(&item.attributes);
-        let options = Options::read(args.attribute, &args.options, errors);
+        let subject = read_subject(attribute, &args, errors);
+        let options = Options::read(&args, errors);
         contradictions::check(&options, errors);
-        siblings::check_same_kind(&args, &siblings, errors);
-        let subject = read_subject(&args, errors);
+        siblings::check_same_kind(attribute, &args, &siblings, errors);
         let mut validated = Validated { spec: None, reported: Vec::new(), last: siblings.is_empty() };
         let (Some(signature), Some((kind, keys))) = (&item.signature, subject) else { return validated };
         validated.reported = siblings::check_captures(&args, signature, &siblings, errors);
         let captures = check_captures(&keys, signature, errors);
-        let warnings = keys.iter().filter_map(|key| warning(key, args.attribute)).collect();
+        let warnings = keys.iter().filter_map(|key| warning(key, args.name)).collect();
         let sources = signature.arguments.iter().map(|argument| source(argument, &captures)).collect();
         let runtime = args.runtime;
         validated.spec = Some(Self { kind, item, signature, sources, options, runtime, warnings });
@@ -79,21 +85,16 @@ struct Key {
 }
 
 /// What the handler listens to, if all of it is well-formed.
-fn read_subject(args: &Args, errors: &Errors) -> Option<(HandlerKind, Vec<Key>)> {
-    match args.attribute {
+fn read_subject(attribute: Attribute, args: &Args, errors: &Errors) -> Option<(HandlerKind, Vec<Key>)> {
+    let kind: fn(Vec<LitStr>) -> HandlerKind = match attribute {
         Attribute::MessageHandler => {
-            Some((HandlerKind::Message { ty: read_type(args, errors)? }, Vec::new()))
+            return Some((HandlerKind::Message { ty: read_type(args, errors)? }, Vec::new()));
         }
-        attribute => {
-            let keys = read_keys(args, errors)?;
-            let literals = keys.iter().map(|key| key.literal.clone()).collect();
-            let kind = match attribute {
-                Attribute::Audit => HandlerKind::Audit { keys: literals },
-                _ => HandlerKind::React { keys: literals },
-            };
-            Some((kind, keys))
-        }
-    }
+        Attribute::Audit => |keys| HandlerKind::Audit { keys },
+        Attribute::React => |keys| HandlerKind::React { keys },
+    };
+    let keys = read_keys(args, errors)?;
+    Some((kind(keys.iter().map(|key| key.literal.clone()).collect()), keys))
 }
 
 fn read_type(args: &Args, errors: &Errors) -> Option<Box<Type>> {
@@ -115,7 +116,7 @@ fn read_type(args: &Args, errors: &Errors) -> Option<Box<Type>> {
 }
 
 fn read_keys(args: &Args, errors: &Errors) -> Option<Vec<Key>> {
-    let name = args.attribute.name();
+    let name = args.name;
     if args.subjects.is_empty() {
         errors.add_at(proc_macro2::Span::call_site(), patterns::missing(name));
         return None;
@@ -123,7 +124,13 @@ fn read_keys(args: &Args, errors: &Errors) -> Option<Vec<Key>> {
     let mut keys: Vec<Key> = Vec::new();
     for subject in &args.subjects {
         let Subject::Text(literal) = subject else {
-            errors.add(subject, patterns::not_text(name, &show(subject)));
+            let found = show(subject);
+            let text = if found.chars().any(char::is_lowercase) {
+                patterns::not_text(name, &found)
+            } else {
+                patterns::constant(&found)
+            };
+            errors.add(subject, text);
             continue;
         };
         match BindingKey::parse(&literal.value(), name) {
@@ -165,9 +172,9 @@ fn source<'a>(argument: &'a Argument, captures: &[String]) -> Source<'a> {
     }
 }
 
-fn warning(Key { literal, key }: &Key, attribute: Attribute) -> Option<Warning> {
+fn warning(Key { literal, key }: &Key, attribute: &str) -> Option<Warning> {
     let text = match key {
-        key if key.is_everything() => patterns::everything(attribute.name()),
+        key if key.is_everything() => patterns::everything(attribute),
         key if key.has_many_hashes() => patterns::many_hashes(key.text()),
         _ => return None,
     };

@@ -224,12 +224,17 @@ fn text(option: &OptionArg, example: &str, wants: &str) -> syn::Result<LitStr> {
 fn not_this(option: &OptionArg, value: &Expr, wants: &str, example: &str) -> String {
     let name = option.name();
     match value {
-        Expr::Path(word) if example.contains('"') && word.path.get_ident().is_some() => {
+        Expr::Path(word) if is_bare_word(word) && example.starts_with(&format!("{name} = \"")) => {
             texts::wants_help(&name, wants, &format!("{name} = \"{}\"", word.to_token_stream()))
         }
         Expr::Lit(_) => texts::wants_help(&name, wants, example),
         _ => texts::not_literal(&name, wants),
     }
+}
+
+/// A word that only lacks its quotes; a constant is in upper case.
+fn is_bare_word(path: &ExprPath) -> bool {
+    path.path.get_ident().is_some_and(|word| word.to_string().chars().any(char::is_lowercase))
 }
 
 fn literal(value: &Expr) -> Option<&Lit> {

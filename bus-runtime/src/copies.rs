@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::delivery::Metadata;
-use crate::envelope::{Envelope, header};
+use crate::envelope::{Envelope, Headers, header};
 use crate::error::Error;
 use crate::names::{ExchangeName, QueueName, RoutingKey};
 use crate::outcome::DeadLetterReason;
@@ -75,7 +75,7 @@ fn copy(metadata: &Metadata, failure: Failure<'_>) -> Result<Envelope, Error> {
     copy.properties.user_id = None;
     copy.headers.remove("CC");
     copy.headers.remove("BCC");
-    crate::due::forget_deaths(&mut copy.headers);
+    forget_deaths(&mut copy.headers);
     copy.headers.set(header::EXCHANGE, metadata.exchange().to_string());
     copy.headers.set(header::ROUTING_KEY, metadata.routing_key().to_string());
     copy.headers.set(header::HANDLER, handler.to_owned());
@@ -84,6 +84,16 @@ fn copy(metadata: &Metadata, failure: Failure<'_>) -> Result<Envelope, Error> {
     copy.headers.set(header::FIRST_FAILED_AT, rfc3339(first_failed_at.unwrap_or(now)));
     copy.headers.set(header::LAST_FAILED_AT, rfc3339(now));
     Ok(copy)
+}
+
+/// Removes what the broker wrote while the message waited: it says nothing about the message itself.
+pub(crate) fn forget_deaths(headers: &mut Headers) {
+    headers.retain(|name, _| {
+        name != "x-death"
+            && name != "x-delivery-count"
+            && !name.starts_with("x-first-death-")
+            && !name.starts_with("x-last-death-")
+    });
 }
 
 fn rfc3339(time: SystemTime) -> String {

@@ -13,6 +13,7 @@ pub(crate) struct Counters {
     pub(crate) dead_lettered: Counter,
     pub(crate) filtered: Counter,
     pub(crate) discarded: Counter,
+    pub(crate) published: Counter,
 }
 
 /// A number that only grows.
@@ -67,4 +68,6 @@ pub struct HandlerStats {
     pub filtered: u64,
     /// Messages that were acknowledged although the handler failed.
     pub discarded: u64,
+    /// Messages that it has published: those that were held until it had succeeded, and then confirmed.
+    pub published: u64,
 }

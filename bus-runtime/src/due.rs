@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::envelope::{Envelope, Headers, header};
+use crate::copies;
+use crate::envelope::{Envelope, header};
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::names::{ExchangeName, RoutingKey};
@@ -21,18 +22,8 @@ fn addressed(envelope: &Envelope) -> Option<Envelope> {
     let mut due = Envelope { exchange, routing_key, ..envelope.clone() };
     due.headers.remove(header::DUE_EXCHANGE);
     due.headers.remove(header::DUE_ROUTING_KEY);
-    forget_deaths(&mut due.headers);
+    copies::forget_deaths(&mut due.headers);
     Some(due)
-}
-
-/// Removes what the broker wrote while the message waited: it says nothing about the message itself.
-pub(crate) fn forget_deaths(headers: &mut Headers) {
-    headers.retain(|name, _| {
-        name != "x-death"
-            && name != "x-delivery-count"
-            && !name.starts_with("x-first-death-")
-            && !name.starts_with("x-last-death-")
-    });
 }
 
 /// Sends one due message on. It stays in `bus.due` until the broker has confirmed it.

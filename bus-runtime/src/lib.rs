@@ -83,9 +83,8 @@ pub fn run() -> std::process::ExitCode {
 /// nothing names, and its handlers with it.
 ///
 /// ```
-/// # extern crate std as wiki;
-/// # extern crate std as tracker;
-/// bus_runtime::link!(wiki, tracker);
+/// // In place of these two stand the crates that hold your handlers.
+/// bus_runtime::link!(serde, tokio);
 /// ```
 #[macro_export]
 macro_rules! link {
@@ -134,4 +133,12 @@ pub mod prelude {
         BoxError, Context, Headers, Json, Message, MessageOf, Outcome, Publisher, RoutingKey, State, ack,
         audit, message_handler, nack, react, reject, requeue, retry, retry_later,
     };
+
+    #[cfg(feature = "testing")]
+    pub use crate::testing::TestBus;
 }
+
+/// The programs of the README compile, and its tests pass.
+#[cfg(all(doctest, feature = "cli", feature = "testing"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -66,6 +66,7 @@ macro_rules! __not_another_message {
 }
 
 /// The type of an argument, as a value.
+#[derive(Debug)]
 pub struct Argument<T>(PhantomData<T>);
 
 impl<T> Argument<T> {

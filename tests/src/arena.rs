@@ -103,11 +103,15 @@ impl Arena {
     }
 }
 
-/// A private corner of the RabbitMQ that `BUS_TEST_AMQP_URL` names; `None` when there is none to test with.
-pub async fn rabbitmq(test: &str) -> Option<Arena> {
-    let url = std::env::var("BUS_TEST_AMQP_URL").ok()?;
-    let url = BrokerUrl::parse(&url).expect("a URL");
-    Some(Arena::on(url, format!("{test}-{}.", std::process::id())).await)
+/// A private corner of the RabbitMQ that the tests share; `None` when there is none to test with.
+///
+/// # Panics
+/// When it must be there and is not.
+#[cfg(unix)]
+pub async fn rabbitmq() -> Option<Arena> {
+    let broker = crate::node::shared().await?;
+    let url = BrokerUrl::parse(broker.url()).expect("a URL");
+    Some(Arena::on(url, broker.prefix()).await)
 }
 
 /// How long to wait between two looks at a broker.

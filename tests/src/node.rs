@@ -1,9 +1,14 @@
-//! A private RabbitMQ node: started, killed and removed by the test that owns it.
+//! Real RabbitMQ for tests: a node that all tests of a binary share, and nodes that one test may kill.
 
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+mod shared;
+
+pub use self::shared::{SharedBroker, connect, shared};
 
 use bus_runtime::transport::RabbitMq;
 use bus_runtime::{BrokerUrl, Error};
@@ -23,16 +28,28 @@ fn server() -> PathBuf {
     Path::new(SCRIPTS).join("rabbitmq-server")
 }
 
-/// A RabbitMQ node of its own. Dropping it kills its processes and removes its files.
+/// A RabbitMQ node of its own. Dropping it kills its processes and removes its files; so does the end of the test program,
+/// however it ends.
 #[derive(Debug)]
 pub struct RabbitNode {
-    home: tempfile::TempDir,
+    home: PathBuf,
     name: String,
     port: u16,
     dist_port: u16,
     epmd_port: u16,
     process: Option<Child>,
+    /// Erlang's name server: it would outlive a node that starts one itself.
+    epmd: Child,
+    guard: Child,
 }
+
+/// Waits until its standard input ends, which it does when we end, then removes what we have not removed.
+const GUARD: &str = r#"
+    cat > /dev/null
+    test -d "$1" || exit 0
+    for to in "-$(cat "$1/group")" "$(cat "$1/pid")" "$(cat "$1/epmd")"; do kill -KILL -- "$to"; done
+    rm -rf "$1"
+"#;
 
 impl RabbitNode {
     /// Starts a node and waits until it takes AMQP connections.
@@ -40,10 +57,22 @@ impl RabbitNode {
     /// # Panics
     /// When it does not start.
     pub async fn start() -> Self {
-        let home = tempfile::Builder::new().prefix("bus-rabbitmq-").tempdir().expect("a temporary directory");
+        let home =
+            tempfile::Builder::new().prefix("bus-rabbitmq-").tempdir().expect("a temporary directory").keep();
         let [port, dist_port, epmd_port] = free_ports();
         let name = format!("bus{port}@localhost");
-        let mut node = Self { home, name, port, dist_port, epmd_port, process: None };
+        let guard = quiet(Command::new("sh").args(["-c", GUARD, "guard"]).arg(&home))
+            .stdin(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("sh starts");
+        let epmd =
+            quiet(Command::new("epmd").args(["-address", "127.0.0.1", "-port", &epmd_port.to_string()]))
+                .process_group(0)
+                .spawn()
+                .expect("epmd starts");
+        std::fs::write(home.join("epmd"), epmd.id().to_string()).expect("a file for the guard");
+        let mut node = Self { home, name, port, dist_port, epmd_port, process: None, epmd, guard };
         node.boot().await;
         node
     }
@@ -68,16 +97,18 @@ impl RabbitNode {
         if self.process.is_some() {
             return;
         }
-        let log = std::fs::File::create(self.home.path().join("console.log")).expect("a log file");
+        let log = std::fs::File::create(self.home.join("console.log")).expect("a log file");
         let mut command = Command::new(server());
         self.environment(&mut command);
         command
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle to the log"))
             .stderr(log)
-            .current_dir(self.home.path());
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        self.process = Some(command.spawn().expect("rabbitmq-server starts"));
+            .current_dir(&self.home)
+            .process_group(0);
+        let process = command.spawn().expect("rabbitmq-server starts");
+        std::fs::write(self.home.join("group"), process.id().to_string()).expect("a file for the guard");
+        self.process = Some(process);
         self.wait_until_up().await;
     }
 
@@ -90,6 +121,8 @@ impl RabbitNode {
                 signal("KILL", pid.trim());
             }
             let _ = process.wait();
+            let _ = std::fs::remove_file(self.pid_file());
+            let _ = std::fs::remove_file(self.home.join("group"));
         }
     }
 
@@ -123,11 +156,11 @@ impl RabbitNode {
     }
 
     fn pid_file(&self) -> PathBuf {
-        self.home.path().join("pid")
+        self.home.join("pid")
     }
 
     fn environment(&self, command: &mut Command) {
-        let home = self.home.path();
+        let home = &self.home;
         command
             .env("HOME", home)
             .env("RABBITMQ_NODENAME", &self.name)
@@ -175,7 +208,7 @@ impl RabbitNode {
     /// The end of what the node printed.
     #[must_use]
     pub fn log(&self) -> String {
-        let text = std::fs::read_to_string(self.home.path().join("console.log")).unwrap_or_default();
+        let text = std::fs::read_to_string(self.home.join("console.log")).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
@@ -184,17 +217,21 @@ impl RabbitNode {
 impl Drop for RabbitNode {
     fn drop(&mut self) {
         self.kill();
-        let _ = Command::new("epmd")
-            .args(["-port", &self.epmd_port.to_string(), "-kill"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
+        let _ = self.epmd.kill();
+        let _ = self.epmd.wait();
+        let _ = std::fs::remove_dir_all(&self.home);
+        drop(self.guard.stdin.take());
+        let _ = self.guard.wait();
     }
 }
 
+/// Nothing goes in, and nothing comes out.
+fn quiet(command: &mut Command) -> &mut Command {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null())
+}
+
 fn signal(name: &str, to: &str) {
-    let _ = Command::new("kill").args([&format!("-{name}"), "--", to]).stderr(Stdio::null()).status();
+    let _ = quiet(Command::new("kill").args([&format!("-{name}"), "--", to])).status();
 }
 
 /// Three ports that nobody listens on.

@@ -31,11 +31,12 @@ macro_rules! on_both {
             )+
         }
 
+        #[cfg(unix)]
         mod rabbitmq {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    if let Some(arena) = bus_tests::arena::rabbitmq(stringify!($test)).await {
+                    if let Some(arena) = bus_tests::arena::rabbitmq().await {
                         crate::$module::$test::run(arena).await;
                     }
                 }
@@ -47,6 +48,7 @@ macro_rules! on_both {
 on_both! {
     topology::d1_stacked_attributes_are_one_queue,
     topology::d2_audit_and_react_are_two_queues,
+    topology::fanout_gives_each_worker_a_copy,
     topology::t3_wildcards_in_a_routing_key_are_literal,
     settle::k2_every_outcome_is_one_settlement,
     settle::k5_timeouts_free_their_slots,

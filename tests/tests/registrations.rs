@@ -84,6 +84,25 @@ handlers! {
     from_macro_2 "macro.2" Json<Vec<u64>>, "10s";
 }
 
+/// What a crate does that re-exports the runtime under its own name.
+mod facade {
+    pub(super) use bus_runtime as bus;
+}
+
+#[react("facade.#", crate = crate::facade::bus)]
+async fn through_facade() {}
+
+#[derive(Serialize, Deserialize, Message)]
+#[event("facade.made", crate = crate::facade::bus)]
+struct ThroughFacade;
+
+#[message_handler(ThroughFacade, crate = "crate::facade::bus")]
+async fn through_facade_in_quotes(_made: ThroughFacade) {}
+
+#[deprecated(note = "a handler may be on its way out")]
+#[react("deprecated.#")]
+async fn deprecated() {}
+
 mod nested {
     use bus_runtime::prelude::*;
 
@@ -205,9 +224,19 @@ fn captures_stay_in_the_key() {
 
 #[test]
 fn any_name_will_do() {
-    for name in
-        ["delivery", "arguments", "__bus", "match", "plain", "everything", "from_macro_1", "from_macro_2"]
-    {
+    for name in [
+        "deprecated",
+        "through_facade",
+        "through_facade_in_quotes",
+        "delivery",
+        "arguments",
+        "__bus",
+        "match",
+        "plain",
+        "everything",
+        "from_macro_1",
+        "from_macro_2",
+    ] {
         assert_eq!(registrations(name).len(), 1, "{name}");
     }
 }

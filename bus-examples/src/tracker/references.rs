@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::TicketId;
 
+/// How many tickets a text may name; whatever names more is not written by a person, and each is a message.
+pub const REFERENCES_MAX: usize = 100;
+
 /// What a text wants of the ticket that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Intent {
@@ -17,7 +20,7 @@ pub enum Intent {
 const CLOSING_WORDS: [&str; 9] =
     ["close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved"];
 
-/// The tickets that a text names, each once, with the strongest intent.
+/// The tickets that a text names, each once, with the strongest intent; of too many the first [`REFERENCES_MAX`].
 ///
 /// A reference is `#` and a number without a leading zero that stands alone: `foo#1`, `#1bar`, `&#39;` and whatever is
 /// part of a URL are none. It closes the ticket when `close`, `fix` or `resolve`, in any of their forms, comes right before it.
@@ -27,6 +30,9 @@ pub fn references(text: &str) -> BTreeMap<TicketId, Intent> {
     let mut closing = false;
     for word in text.split_whitespace() {
         for ticket in tickets_in(word) {
+            if found.len() == REFERENCES_MAX && !found.contains_key(&ticket) {
+                continue;
+            }
             let intent = if closing { Intent::Close } else { Intent::Mention };
             let strongest = found.entry(ticket).or_insert(intent);
             *strongest = intent.max(*strongest);
@@ -92,6 +98,14 @@ mod tests {
     #[test]
     fn named_twice_it_is_found_once_and_closing_wins() {
         check("#7: it fixes #7, says #7", &[(7, Intent::Close)]);
+    }
+
+    #[test]
+    fn of_too_many_the_first_are_taken() {
+        let text: String = (1..=REFERENCES_MAX + 1).map(|number| format!("#{number} ")).collect();
+        let found = references(&format!("{text} fixes #1"));
+        assert_eq!(found.len(), REFERENCES_MAX);
+        assert_eq!(found[&TicketId(1)], Intent::Close);
     }
 
     #[test]

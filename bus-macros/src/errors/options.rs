@@ -1,15 +1,15 @@
 //! What is wrong with an option, or with two of them together.
 
 texts! {
-    unknown(option, attribute, help, names) => "unknown option `{option}` in #[{attribute}(..)]\n\n\
+    unknown(option, place, help, names) => "unknown option `{option}` in {place}\n\n\
         help: {help}\n\
         note: options are {names}";
-    unknown_unlike(option, attribute, names) => "unknown option `{option}` in #[{attribute}(..)]\n\n\
+    unknown_unlike(option, place, names) => "unknown option `{option}` in {place}\n\n\
         note: options are {names}";
-    twice(option, attribute) => "`{option}` is set twice in #[{attribute}(..)]";
-    said_twice(option, earlier, attribute) => "`{option}` and `{earlier}` set the same thing in #[{attribute}(..)]\n\n\
+    twice(option, place) => "`{option}` is set twice in {place}";
+    said_twice(option, earlier, place) => "`{option}` and `{earlier}` set the same thing in {place}\n\n\
         help: keep one of the two";
-    stacked_twice(option, attribute) => "`{option}` is set by two #[{attribute}(..)] of this handler, which share one queue\n\n\
+    stacked_twice(option, place) => "`{option}` is set by two {place} of this handler, which share one queue\n\n\
         help: set it on one of the two";
     unavailable(option) => "`{option}` is not available yet";
     no_comma() => "expected a comma before this";

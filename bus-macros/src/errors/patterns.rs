@@ -10,10 +10,10 @@ texts! {
     wildcard_in_word(word, picture, suggestion) => "a wildcard must be a whole word: `{word}` would only match the literal text `{word}`\n\n\
         {picture}\n\n\
         help: `*` matches exactly one word, `#` matches zero or more words: \"{suggestion}\"";
-    empty_word(key, position, picture, suggestion) => "empty word in the binding key `{key}`, at position {position}\n\n\
+    empty_word(what, key, position, picture, suggestion) => "empty word in {what} `{key}`, at position {position}\n\n\
         {picture}\n\n\
         help: did you mean \"{suggestion}\"?";
-    slash(suggestion) => "`/` does not separate words in an AMQP binding key\n\n\
+    slash(what, suggestion) => "`/` does not separate the words of {what}\n\n\
         help: use dots: \"{suggestion}\"";
     foreign_wildcard(sign, system, ours, suggestion) => "`{sign}` is {system} wildcard; in AMQP it is `{ours}`\n\n\
         help: \"{suggestion}\"";
@@ -26,6 +26,9 @@ texts! {
         help: drop one of the two; stacked attributes of one kind share one queue";
     not_text(attribute, found) => "expected a binding key in quotes\n\n\
         help: #[{attribute}(\"{found}\")], or to handle a message type: #[message_handler({found})]";
+    constant(name) => "`{name}` is not a binding key in quotes\n\n\
+        help: write the binding key out here\n\
+        note: the attribute sees the text of the program, not the values of constants";
     capture_not_a_word(word, picture) => "a capture must be a whole word: `{word}` is not\n\n\
         {picture}\n\n\
         help: write `{{name}}` between two dots, as in \"wiki.{{page}}.edited\"";

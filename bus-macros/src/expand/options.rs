@@ -6,7 +6,9 @@ use std::time::Duration;
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
-use crate::options::{Options, Retry, Slot};
+use crate::options::Options;
+use crate::retry::Retry;
+use crate::slots::Slot;
 
 /// `.with_options(__bus::HandlerOptions { .. })`, or nothing.
 pub(super) fn expand(options: &Options) -> TokenStream {

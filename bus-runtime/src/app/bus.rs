@@ -25,7 +25,7 @@ use crate::worker::{self, InFlight, Member, Phase, Worker};
 
 /// A running app. It publishes, through [`Publisher`], and is shut down with [`shutdown`](Self::shutdown).
 ///
-/// ```
+/// ```standalone_crate
 /// # #[tokio::main] async fn main() -> Result<(), bus_runtime::Error> {
 /// let bus = bus_runtime::app().start().await?;
 /// bus.react("wiki.page.saved", &"home").await?;
@@ -292,6 +292,7 @@ impl Running {
             dead_lettered: counters.dead_lettered.get(),
             filtered: counters.filtered.get(),
             discarded: counters.discarded.get(),
+            published: counters.published.get(),
         });
         Stats { published, unroutable, handlers: handlers.collect() }
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::config::{Config, closest};
 use crate::error::{Error, ErrorKind};
-use crate::topology::{Plan, QueueEntry};
+use crate::names::QueueName;
+use crate::topology::{Destination, Plan, QueueEntry};
 
 /// The plan with the chosen handlers only. Queues and bindings of the others stay declared: they are not gone, somebody else
 /// runs them.
@@ -22,6 +23,16 @@ pub(super) fn filtered(mut plan: Plan, config: &Config) -> Result<Plan, Error> {
     };
     plan.handlers.retain(|entry| chosen(&entry.name));
     plan.queues = plan.queues.iter().filter_map(|queue| with_members(queue, chosen)).collect();
+    // A queue of this process alone that nobody consumes would only fill.
+    let consumed = |name: &QueueName| plan.queues.iter().any(|queue| queue.name == *name);
+    let idle: Vec<_> =
+        plan.topology.queues.iter().filter(|queue| queue.exclusive && !consumed(&queue.name)).collect();
+    let idle: Vec<_> = idle.into_iter().map(|queue| queue.name.clone()).collect();
+    plan.topology.queues.retain(|queue| !idle.contains(&queue.name));
+    plan.topology.bindings.retain(|binding| match &binding.destination {
+        Destination::Queue(queue) => !idle.contains(queue),
+        Destination::Exchange(_) => true,
+    });
     Ok(plan)
 }
 
@@ -33,17 +44,25 @@ fn with_members(queue: &Arc<QueueEntry>, chosen: impl Fn(&str) -> bool) -> Optio
 
 fn unknown(option: &str, glob: &str, plan: &Plan) -> Error {
     let names = plan.handlers.iter().map(|entry| entry.name.as_str());
-    let groups =
-        plan.handlers.iter().filter_map(|entry| entry.name.rsplit_once("::").map(|(module, _)| module));
-    let wanted = glob.trim_end_matches("::*");
-    let message = format!("{option} \"{glob}\" matches none of {} handlers", plan.handlers.len());
-    let suggestion = match (glob.ends_with("::*"), closest(wanted, groups), closest(glob, names)) {
-        (true, Some(module), _) => format!("; did you mean {module}::*?"),
-        (_, _, Some(name)) => format!("; did you mean {name}?"),
-        _ => String::new(),
+    let modules = names.clone().filter_map(|name| Some(name.rsplit_once("::")?.0));
+    let module = glob.strip_suffix("::*").and_then(|wanted| meant(wanted, modules));
+    let suggestion = match (module, meant(glob, names)) {
+        (Some(module), _) => format!("; did you mean {module}::*?"),
+        (None, Some(name)) => format!("; did you mean {name}?"),
+        (None, None) => String::new(),
     };
-    Error::new(ErrorKind::UnknownHandler, message + &suggestion)
+    let message = format!("{option} \"{glob}\" matches none of {} handlers{suggestion}", plan.handlers.len());
+    Error::new(ErrorKind::UnknownHandler, message)
         .with_help("`handlers` lists them all; `*` stands for any text")
+}
+
+/// The path that is meant by a word: close to the whole path, or to as many of its last words as it has itself.
+fn meant<'p>(word: &str, paths: impl Iterator<Item = &'p str> + Clone) -> Option<&'p str> {
+    let words = word.split("::").count();
+    let tail =
+        |path: &'p str| path.rmatch_indices("::").nth(words - 1).map_or(path, |(at, _)| &path[at + 2..]);
+    let close = closest(word, paths.clone()).or_else(|| closest(word, paths.clone().map(tail)))?;
+    paths.into_iter().find(|path| *path == close || tail(path) == close)
 }
 
 /// Whether a name matches a glob in which `*` stands for any text. A glob without `::` also matches the last word of a name.

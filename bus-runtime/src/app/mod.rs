@@ -217,20 +217,25 @@ impl App {
     /// When the future is dropped, nothing runs; what was declared stays declared.
     pub async fn start(self) -> Result<Bus, Error> {
         let app = self.prepared().await?;
-        let config = app.settings()?;
-        let plan = app.plan_with(&config).map_err(first)?;
-        app.check_state(&plan)?;
+        let (config, plan) = app.final_plan()?;
         let broker = app.connect(&config).await?;
         bus::start(app, config, plan, broker).await
+    }
+
+    /// The plan of an app that is about to run.
+    fn final_plan(&self) -> Result<(Config, Plan), Error> {
+        let mut config = self.settings()?;
+        config.plan.instance = format!(".{}", crate::seam::message_id());
+        let plan = self.plan_with(&config).map_err(first)?;
+        self.check_state(&plan)?;
+        Ok((config, plan))
     }
 
     /// Connects and declares, but consumes nothing.
     #[cfg(feature = "cli")]
     pub(crate) async fn start_idle(self) -> Result<(Bus, Layers), Error> {
         let app = self.prepared().await?;
-        let config = app.settings()?;
-        let plan = app.plan_with(&config).map_err(first)?;
-        app.check_state(&plan)?;
+        let (config, plan) = app.final_plan()?;
         let broker = app.connect(&config).await?;
         bus::prepare(app, config, plan, broker).await
     }

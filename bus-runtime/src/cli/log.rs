@@ -18,7 +18,8 @@ pub(super) fn install(options: &Options, format: Option<LogFormat>) {
     let format = *FORMAT.get_or_init(|| format);
     let level = match (options.quiet, options.verbose) {
         (true, _) => "error",
-        (false, 0) => "info",
+        // The client library reports as errors what the transport recovers from, and reports better.
+        (false, 0) => "info,lapin=off",
         (false, 1) => "debug,lapin=info",
         (false, _) => "trace",
     };

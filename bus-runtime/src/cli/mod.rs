@@ -115,7 +115,7 @@ enum LogFormat {
 #[derive(Clone, Debug, Subcommand)]
 #[non_exhaustive]
 pub enum Command {
-    /// Handle messages until stopped (the default)
+    /// Handle messages until stopped
     #[command(visible_alias = "worker", alias = "start")]
     Run(RunArgs),
     /// List the handlers, or explain who receives a routing key
@@ -134,6 +134,7 @@ pub enum Command {
     Definitions(topology::ExportArgs),
 }
 
+/// Without a command, the program runs its handlers: the options of `run` may stand here
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES, disable_help_subcommand = true)]
 struct Cli {
@@ -141,7 +142,6 @@ struct Cli {
     options: Options,
     #[command(subcommand)]
     command: Option<Command>,
-    /// Options of `run`, which is what happens without a command.
     #[command(flatten)]
     run: RunArgs,
 }

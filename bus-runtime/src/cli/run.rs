@@ -99,7 +99,7 @@ impl RunArgs {
 }
 
 async fn until_signal(app: App) -> Result<Drained, Error> {
-    let started = std::time::Instant::now();
+    let started = crate::seam::now();
     let identity = banner::Identity::of(&app);
     let mut signals = Signals::new()?;
     let bus = tokio::select! {

@@ -30,7 +30,7 @@ pub use published::Published;
 ///
 /// It asserts instead of returning errors: what goes wrong panics, and says what had happened until then.
 ///
-/// ```
+/// ```standalone_crate
 /// use bus_runtime::prelude::*;
 /// use serde::{Deserialize, Serialize};
 ///

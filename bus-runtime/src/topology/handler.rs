@@ -53,6 +53,8 @@ pub struct HandlerEntry {
     pub message: Option<MessageType>,
     /// Its queue.
     pub queue: QueueName,
+    /// Where its dead letters are.
+    pub dead: QueueName,
     /// After how long it is cancelled; `None` is never.
     pub timeout: Option<Duration>,
     pub retry: RetryPolicy,

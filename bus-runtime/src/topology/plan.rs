@@ -41,6 +41,8 @@ pub struct PlanSettings {
     pub concurrency: u16,
     /// Messages fetched ahead per queue; `None` is twice the concurrency.
     pub prefetch: Option<u16>,
+    /// Behind the names of queues that belong to one process (`fanout = "each"`); each start has another one.
+    pub instance: String,
 }
 
 impl Default for PlanSettings {
@@ -54,6 +56,7 @@ impl Default for PlanSettings {
             retry: RetryPolicy::default(),
             concurrency: 16,
             prefetch: None,
+            instance: ".{worker}".to_owned(),
         }
     }
 }
@@ -166,19 +169,13 @@ fn add(
             }
         }
         planned.options = options;
-        apply(known, &options, settings);
-        return Ok(());
+        return apply(known, registration.id, &options, settings);
     }
     let options = registration.options;
-    let queue = match options.queue {
-        Some(name) => QueueName::new(format!("{}{name}", settings.prefix))?,
-        None => naming::handler_queue(&settings.prefix, registration.id, &suffix)?,
-    };
-    let path = format!("{}::{}", registration.id.module, registration.id.name);
-    let crate_name = registration.id.module.split("::").next().unwrap_or_default();
+    let queue = naming::handler_queue(&settings.prefix, registration.id, &suffix)?;
     let mut entry = HandlerEntry {
-        name: options.name.map_or(path, str::to_owned),
-        group: options.group.unwrap_or(crate_name).to_owned(),
+        name: String::new(),
+        group: String::new(),
         kind,
         exchange,
         keys,
@@ -186,6 +183,7 @@ fn add(
             Subject::Message(message) => Some(message),
             Subject::Audit(_) | Subject::React(_) => None,
         },
+        dead: naming::dead_queue(&queue)?,
         queue,
         timeout: settings.timeout,
         retry: settings.retry,
@@ -201,13 +199,19 @@ fn add(
         arguments: registration.arguments,
         call: registration.call,
     };
-    apply(&mut entry, &options, settings);
+    apply(&mut entry, registration.id, &options, settings)?;
     handlers.push(Planned { id: registration.id, options, entry: Arc::new(entry) });
     Ok(())
 }
 
 /// Puts what the attributes say over the defaults.
-fn apply(entry: &mut HandlerEntry, options: &HandlerOptions, settings: &PlanSettings) {
+fn apply(
+    entry: &mut HandlerEntry,
+    id: HandlerId,
+    options: &HandlerOptions,
+    settings: &PlanSettings,
+) -> Result<(), Error> {
+    name(entry, id, options, settings)?;
     entry.timeout = match options.timeout {
         None => settings.timeout,
         Some(Timeout::After(time)) => Some(time),
@@ -228,6 +232,27 @@ fn apply(entry: &mut HandlerEntry, options: &HandlerOptions, settings: &PlanSett
         .max(entry.concurrency);
     entry.priority = options.priority.unwrap_or_default();
     entry.when = options.when;
+    Ok(())
+}
+
+/// Names the handler, its group and its queue. A queue of `fanout = "each"` belongs to one process; its dead letters do not.
+fn name(
+    entry: &mut HandlerEntry,
+    id: HandlerId,
+    options: &HandlerOptions,
+    settings: &PlanSettings,
+) -> Result<(), Error> {
+    let crate_name = id.module.split("::").next().unwrap_or_default();
+    entry.name = options.name.map_or_else(|| format!("{}::{}", id.module, id.name), str::to_owned);
+    entry.group = options.group.unwrap_or(crate_name).to_owned();
+    if let Some(queue) = options.queue {
+        entry.queue = QueueName::new(format!("{}{queue}", settings.prefix))?;
+        entry.dead = naming::dead_queue(&entry.queue)?;
+    }
+    if options.fanout_each && !entry.queue.ends_with(&settings.instance) {
+        entry.queue = QueueName::new(format!("{}{}", entry.queue, settings.instance))?;
+    }
+    Ok(())
 }
 
 /// A policy with what an attribute sets of it; `max_delay` follows an `initial` above it.
@@ -339,7 +364,7 @@ fn check_single_handlers(handlers: &[Planned], keep: &mut impl FnMut(Result<(), 
 /// Lets a handler join its queue, or makes the queue.
 fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &str) -> Result<(), Error> {
     let entry = &planned.entry;
-    let declaration = declaration(&entry.queue, &planned.options)?;
+    let declaration = declaration(entry, &planned.options);
     if let Some(queue) = queues.get_mut(entry.queue.as_str()) {
         let other = &queue.members[0];
         if planned.options.queue.is_none() {
@@ -362,7 +387,7 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
         entry.queue.to_string(),
         QueueEntry {
             name: entry.queue.clone(),
-            dead: naming::dead_queue(&entry.queue)?,
+            dead: entry.dead.clone(),
             members: vec![Arc::clone(entry)],
             concurrency: entry.concurrency,
             prefetch: entry.prefetch,
@@ -374,12 +399,12 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
 }
 
 /// How the queue of a handler with these options is declared.
-fn declaration(name: &QueueName, options: &HandlerOptions) -> Result<Queue, Error> {
+fn declaration(entry: &HandlerEntry, options: &HandlerOptions) -> Queue {
     let classic_only =
         options.max_priority.is_some() || options.exclusive == Some(true) || options.fanout_each;
     let queue_type =
         options.queue_type.unwrap_or(if classic_only { QueueType::Classic } else { QueueType::Quorum });
-    let mut queue = Queue::durable(name.clone(), queue_type);
+    let mut queue = Queue::durable(entry.queue.clone(), queue_type);
     queue.exclusive = options.exclusive == Some(true) || options.fanout_each;
     let overflow = options.overflow.unwrap_or(Overflow::RejectPublish);
     let arguments = &mut queue.arguments;
@@ -388,7 +413,7 @@ fn declaration(name: &QueueName, options: &HandlerOptions) -> Result<Queue, Erro
     arguments.max_priority = options.max_priority;
     arguments.single_active_consumer = options.single_active == Some(true);
     arguments.dead_letter_exchange = Some(ExchangeName::default_exchange());
-    arguments.dead_letter_routing_key = Some(naming::dead_queue(name)?.to_string());
+    arguments.dead_letter_routing_key = Some(entry.dead.to_string());
     match queue_type {
         QueueType::Quorum => {
             // At-least-once dead-lettering works with reject-publish only; drop-head is the user's choice against it.
@@ -401,7 +426,7 @@ fn declaration(name: &QueueName, options: &HandlerOptions) -> Result<Queue, Erro
         }
         QueueType::Classic => arguments.overflow = options.max_length.map(|_| overflow),
     }
-    Ok(queue)
+    queue
 }
 
 /// Everything that has to be declared: exchanges, queues with their `.dead`, bindings and the delay queues of all policies.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument;
 
 use super::member::Member;
 use super::perform::{Performed, Verdicts};
@@ -211,8 +212,15 @@ async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Call>)
 async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
     let Call { entry, counters, scope, future } = call;
     counters.called.add_one();
+    let span = tracing::info_span!(
+        "consume",
+        handler = %entry.name,
+        message_id = arrival.metadata.message_id(),
+        routing_key = %arrival.metadata.routing_key(),
+        attempt = arrival.metadata.attempt(),
+    );
     let guarded = AssertUnwindSafe(CURRENT.scope(Arc::clone(&scope), future)).catch_unwind();
-    let mut outcome = match guarded.await {
+    let mut outcome = match guarded.instrument(span).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(error)) => Outcome::Failed(HandlerError::new(error)),
         Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
@@ -222,7 +230,7 @@ async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judge
         let sends = staged.into_iter().map(|draft| hub.send_draft(draft));
         for sent in join_all(sends).await {
             match sent {
-                Ok(()) => {}
+                Ok(()) => counters.published.add_one(),
                 Err(error) if is_interruption(error.kind()) => {
                     tracing::warn!(handler = %entry.name, %error, "what the handler published is not confirmed; it will be called again");
                     return None;

@@ -68,10 +68,20 @@ impl Verdicts {
     }
 }
 
-/// A copy, and how long it waits when no constant delay fits.
+/// A copy, and how it waits.
 struct Copy {
     envelope: Envelope,
-    wait: Option<Duration>,
+    wait: Wait,
+}
+
+/// How a copy waits beside the exchange that it is addressed to.
+#[derive(Clone, Copy)]
+enum Wait {
+    No,
+    /// Before it is published, with the original unacknowledged.
+    Here(Duration),
+    /// On the way to its queue.
+    OnLadder(Duration),
 }
 
 /// The copy that a settlement needs, addressed.
@@ -87,17 +97,15 @@ fn copy(case: &Case, entry: &HandlerEntry, settlement: &Settlement) -> Result<Op
     let (mut envelope, wait) = match settlement {
         Settlement::Ack | Settlement::Discard => return Ok(None),
         Settlement::Retry { delay, attempt, error, error_type } => {
-            let constant = entry.retry.delays().contains(delay);
-            let exchange = (constant && !delay.is_zero()).then(|| case.hub.delay_exchange(*delay));
-            let wait = (!constant && !delay.is_zero()).then_some(*delay);
+            let (exchange, wait) = way(case, entry, *delay);
             (copies::retried(metadata, failure(error, error_type), *attempt, exchange)?, wait)
         }
         Settlement::Requeue { requeues, error, error_type } => {
-            (copies::requeued(metadata, failure(error, error_type), *requeues)?, None)
+            (copies::requeued(metadata, failure(error, error_type), *requeues)?, Wait::No)
         }
         Settlement::DeadLetter { reason, error, error_type } => {
             let (dead, worker) = (&case.queue.dead, case.hub.worker.as_str());
-            (copies::dead(metadata, failure(error, error_type), *reason, dead, worker)?, None)
+            (copies::dead(metadata, failure(error, error_type), *reason, dead, worker)?, Wait::No)
         }
     };
     if case.queue.members.len() > 1 {
@@ -106,14 +114,31 @@ fn copy(case: &Case, entry: &HandlerEntry, settlement: &Settlement) -> Result<Op
     Ok(Some(Copy { envelope, wait }))
 }
 
+/// How a copy waits: in the queue of a constant delay, on the ladder, here in the process, or not at all.
+fn way(case: &Case, entry: &HandlerEntry, delay: Duration) -> (Option<String>, Wait) {
+    if delay.is_zero() {
+        (None, Wait::No)
+    } else if case.queue.declaration.exclusive {
+        // The queue is gone with this process: a copy that waits on the broker would come back to nobody, for ever.
+        (None, Wait::Here(delay))
+    } else if entry.retry.delays().contains(&delay) {
+        (Some(case.hub.delay_exchange(delay)), Wait::No)
+    } else {
+        (None, Wait::OnLadder(delay))
+    }
+}
+
 /// Publishes a copy; while the broker does not take it, again and again, with the original unacknowledged.
-async fn offer(case: &Case, envelope: Envelope, wait: Option<Duration>) -> Result<(), Error> {
+async fn offer(case: &Case, envelope: Envelope, wait: Wait) -> Result<(), Error> {
+    if let Wait::Here(delay) = wait {
+        seam::sleep(delay).await;
+    }
     let (mut pause, longest) = OFFER_AGAIN;
     let envelope = Arc::new(envelope);
     loop {
         let sent = match wait {
-            Some(wait) => case.hub.send_later((*envelope).clone(), wait).await,
-            None => case.hub.send(Arc::clone(&envelope)).await,
+            Wait::OnLadder(delay) => case.hub.send_later((*envelope).clone(), delay).await,
+            Wait::No | Wait::Here(_) => case.hub.send(Arc::clone(&envelope)).await,
         };
         let problem = match sent {
             Ok(Confirmation::Routed) => return Ok(()),

@@ -53,6 +53,35 @@ pub(crate) mod d2_audit_and_react_are_two_queues {
     }
 }
 
+pub(crate) mod fanout_gives_each_worker_a_copy {
+    use super::*;
+    use bus_runtime::Attempt;
+
+    #[react("fanout.#", fanout = "each", retry(max = 1, initial = "50ms"))]
+    async fn each(attempt: Attempt, key: RoutingKey, calls: State<Calls>) -> Result<(), String> {
+        calls.add(format!("{key} {attempt}"));
+        if key == "fanout.bad" && attempt == Attempt(1) { Err("not yet".to_owned()) } else { Ok(()) }
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let (ours, theirs) = (Calls::default(), Calls::default());
+        let first = arena.app(module_path!()).state(ours.clone()).start().await.unwrap();
+        let second = arena.app(module_path!()).state(theirs.clone()).start().await.unwrap();
+        assert_ne!(first.plan().queues[0].name, second.plan().queues[0].name);
+        assert_eq!(first.plan().queues[0].dead, second.plan().queues[0].dead);
+        first.react("fanout.good", &()).await.unwrap();
+        ours.until(1).await;
+        theirs.until(1).await;
+        first.react("fanout.bad", &()).await.unwrap();
+        ours.until(3).await;
+        theirs.until(3).await;
+        assert_eq!(ours.all(), ["fanout.good 1", "fanout.bad 1", "fanout.bad 2"]);
+        assert_eq!(theirs.all(), ours.all());
+        first.shutdown().await;
+        second.shutdown().await;
+    }
+}
+
 pub(crate) mod t3_wildcards_in_a_routing_key_are_literal {
     use super::*;
 

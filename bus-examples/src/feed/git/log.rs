@@ -270,7 +270,7 @@ mod tests {
     fn a_project_is_called_as_its_directory() {
         let project = |path| Origin::of_repository(Path::new(path)).project_id;
         assert_eq!(project("/srv/git/bus.git"), "bus");
-        assert_eq!(project("/home/ada/bus"), "bus");
+        assert_eq!(project("/srv/ada/bus"), "bus");
         assert_eq!(project("/"), "project");
     }
 }

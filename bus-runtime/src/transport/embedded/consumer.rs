@@ -76,6 +76,11 @@ impl ConsumerState {
     pub(super) fn has_room(&self) -> bool {
         self.held < self.prefetch
     }
+
+    #[cfg(test)]
+    pub(super) fn revives_at(&self) -> Option<Instant> {
+        self.revival.as_ref().map(|(at, _)| *at)
+    }
 }
 
 /// What a consumer finds when it looks for the next message.

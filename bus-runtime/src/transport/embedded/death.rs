@@ -20,7 +20,9 @@ pub(super) fn certificate(
     dead.properties.expiration = None;
     let mut deaths = match dead.headers.remove(DEATHS) {
         Some(HeaderValue::List(deaths)) => deaths,
-        _ => {
+        // Somebody made it up.
+        Some(_) => Vec::new(),
+        None => {
             dead.headers.set("x-first-death-reason", reason.as_str());
             dead.headers.set("x-first-death-queue", queue.to_string());
             dead.headers.set("x-first-death-exchange", died.exchange.to_string());

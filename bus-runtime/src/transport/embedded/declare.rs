@@ -150,7 +150,9 @@ pub(super) fn exchange_differences(has: &topology::Exchange, wants: &topology::E
 
 /// Everything in which a queue differs from a declaration.
 pub(super) fn queue_differences(has: &topology::Queue, wants: &topology::Queue) -> Vec<Difference> {
+    let type_of = |queue: &topology::Queue| queue.arguments.queue_type.as_str().to_owned();
     let properties = [
+        ("x-queue-type", type_of(has), type_of(wants)),
         ("durable", has.durable.to_string(), wants.durable.to_string()),
         ("exclusive", has.exclusive.to_string(), wants.exclusive.to_string()),
         ("auto_delete", has.auto_delete.to_string(), wants.auto_delete.to_string()),
@@ -159,6 +161,7 @@ pub(super) fn queue_differences(has: &topology::Queue, wants: &topology::Queue) 
     let mut names: Vec<&str> = has.iter().chain(wants.iter()).map(|(name, _)| name).collect();
     names.sort_unstable();
     names.dedup();
+    names.retain(|name| *name != "x-queue-type");
     let arguments = names.into_iter().filter_map(|name| {
         let [current, wanted] = [&has, &wants].map(|table| table.get(name).map(ToString::to_string));
         (current != wanted).then(|| Difference { argument: name.to_owned(), wanted, current })

@@ -81,12 +81,11 @@ impl State {
         self.retry_unrouted();
     }
 
-    /// Deletes the ready messages of a queue.
+    /// Deletes the ready messages of a queue. As in RabbitMQ, stuck dead letters are none.
     pub(super) fn purge(&mut self, name: &QueueName, connection: ConnectionId) -> Result<u64, Error> {
         let id = self.find_queue(name, connection)?;
-        let stuck = self.take_stuck(id);
         let lost: Vec<Entry> =
-            self.queues.get_mut(id).into_iter().flat_map(|queue| queue.ready.clear()).chain(stuck).collect();
+            self.queues.get_mut(id).into_iter().flat_map(|queue| queue.ready.clear()).collect();
         let count = lost.len() as u64;
         self.lose(lost);
         self.refresh(id);

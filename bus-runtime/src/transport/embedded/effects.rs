@@ -39,13 +39,10 @@ impl<T> Few<T> {
             Some(_) => self.more.push(thing),
         }
     }
-}
 
-impl<T> IntoIterator for Few<T> {
-    type Item = T;
-    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.first.into_iter().chain(self.more)
+    pub(super) fn for_each(self, mut act: impl FnMut(T)) {
+        let Some(first) = self.first else { return };
+        act(first);
+        self.more.into_iter().for_each(act);
     }
 }

@@ -79,20 +79,20 @@ impl Ready {
 
     /// The next message to deliver.
     pub(super) fn pop(&mut self) -> Option<Entry> {
-        let level = self.levels.iter().rposition(|level| !level.is_empty())?;
-        self.pop_from(level)
+        let level = self.levels.iter_mut().rev().find(|level| !level.is_empty())?;
+        let entry = level.pop_front()?;
+        self.len -= 1;
+        self.bytes -= entry.bytes();
+        // A queue that was long once does not keep the memory for ever.
+        if level.capacity() > KEPT_PLACES && level.len() < level.capacity() / 4 {
+            level.shrink_to(level.capacity() / 2);
+        }
+        Some(entry)
     }
 
-    /// The next message whose time is over. Only the head of each priority is looked at.
-    pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Entry> {
-        let due = |entry: &Entry| entry.expires.is_some_and(|at| at <= now);
-        let level = self.levels.iter().rposition(|level| level.front().is_some_and(due))?;
-        self.pop_from(level)
-    }
-
-    /// When the next head expires.
+    /// When the next message to deliver expires. Those behind it are not looked at, whatever their time.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.levels.iter().filter_map(|level| level.front()?.expires).min()
+        self.levels.iter().rev().find_map(VecDeque::front)?.expires
     }
 
     /// All messages, in the order they will be delivered.
@@ -109,18 +109,6 @@ impl Ready {
     fn count(&mut self, entry: &Entry) {
         self.len += 1;
         self.bytes += entry.bytes();
-    }
-
-    fn pop_from(&mut self, level: usize) -> Option<Entry> {
-        let level = &mut self.levels[level];
-        let entry = level.pop_front()?;
-        self.len -= 1;
-        self.bytes -= entry.bytes();
-        // A queue that was long once does not keep the memory for ever.
-        if level.capacity() > KEPT_PLACES && level.len() < level.capacity() / 4 {
-            level.shrink_to(level.capacity() / 2);
-        }
-        Some(entry)
     }
 }
 

@@ -49,14 +49,14 @@ impl Shared {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut state);
         let effects = state.finish();
-        std::mem::drop(state);
+        drop(state);
         self.perform(effects);
         result
     }
 
     fn perform(self: &Arc<Self>, effects: Effects) {
-        let Effects { wake, drop, quiet, space, alarm } = effects;
-        wake.into_iter().for_each(std::task::Waker::wake);
+        let Effects { wake, drop: rubbish, quiet, space, alarm } = effects;
+        wake.for_each(std::task::Waker::wake);
         if quiet {
             self.quiet.notify_waiters();
         }
@@ -66,7 +66,7 @@ impl Shared {
         if alarm {
             self.ring();
         }
-        drop.into_iter().for_each(std::mem::drop);
+        rubbish.for_each(drop);
     }
 }
 

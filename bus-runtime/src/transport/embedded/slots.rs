@@ -83,10 +83,6 @@ impl<T> Slots<T> {
         self.places.len() - self.free.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         self.places.iter().filter_map(|(key, thing)| Some((*key, thing.as_ref()?)))
     }

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use super::queue::{ConnectionId, Queue};
 use super::shared::Shared;
 use super::state::State;
 use crate::envelope::Envelope;
+use crate::error::Error;
 use crate::names::QueueName;
+use crate::seam;
+use crate::transport::QueueState;
 
 /// A queue of the [`EmbeddedBroker`](crate::EmbeddedBroker) at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +50,6 @@ impl Shared {
     pub(super) fn queues(self: &Arc<Self>) -> Vec<QueueSnapshot> {
         let mut queues = self.with(|state| {
             state.run_due();
-            state.deliver_letters();
             state.queue_snapshots()
         });
         queues.sort_by(|one, other| one.name.cmp(&other.name));
@@ -86,14 +89,32 @@ impl Shared {
 }
 
 impl State {
+    /// Looks at a queue. This renews its lease, as in RabbitMQ: who looks at a queue is using it.
+    pub(super) fn inspect(
+        &mut self,
+        name: &QueueName,
+        connection: ConnectionId,
+    ) -> Result<Option<QueueState>, Error> {
+        let id = self.find_queue(name, connection)?;
+        let Some(queue) = self.queues.get_mut(id) else { return Ok(None) };
+        queue.unused_since = seam::now();
+        let found = QueueState { ready: queue.ready.len() as u64, consumers: count(queue) };
+        self.refresh(id);
+        Ok(Some(found))
+    }
+
     fn queue_snapshots(&self) -> Vec<QueueSnapshot> {
-        let snapshot = |queue: &super::queue::Queue| QueueSnapshot {
+        let snapshot = |queue: &Queue| QueueSnapshot {
             name: queue.declared.name.clone(),
             ready: queue.ready.len() as u64,
             unacknowledged: queue.held.len() as u64,
             stuck: queue.stuck.len() as u64,
-            consumers: u32::try_from(queue.consumers.len()).unwrap_or(u32::MAX),
+            consumers: count(queue),
         };
         self.queues.iter().map(|(_, queue)| snapshot(queue)).collect()
     }
+}
+
+fn count(queue: &Queue) -> u32 {
+    u32::try_from(queue.consumers.len()).unwrap_or(u32::MAX)
 }

@@ -17,6 +17,7 @@ use super::snapshot::Totals;
 use super::timer::Due;
 use crate::envelope::Envelope;
 use crate::names::{ExchangeName, QueueName};
+use crate::seam;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -104,9 +105,12 @@ impl State {
         match idle {
             Some(consumer) => self.hand_over(id, consumer, entry),
             None => {
+                let expires = entry.expires.is_some();
                 queue.ready.push(entry);
                 self.drop_surplus(id);
-                self.expire_heads(id);
+                if expires {
+                    self.expire_heads(id);
+                }
             }
         }
         self.refresh(id);
@@ -169,8 +173,9 @@ impl State {
         if queue.message_due().is_none() {
             return;
         }
-        let now = crate::seam::now();
-        while let Some(entry) = queue.ready.pop_expired(now) {
+        let now = seam::now();
+        while queue.message_due().is_some_and(|due| due <= now) {
+            let Some(entry) = queue.ready.pop() else { return };
             self.letters.push_back(Letter::new(id, entry, Reason::Expired));
         }
     }

@@ -31,13 +31,7 @@ impl Transport for EmbeddedBroker {
 
     fn inspect<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Option<QueueState>, Error>> {
         Box::pin(async {
-            let found = self.connection.with(|state, connection| {
-                let id = state.find_queue(queue, connection)?;
-                Ok(state.queues.get(id).map(|queue| QueueState {
-                    ready: queue.ready.len() as u64,
-                    consumers: u32::try_from(queue.consumers.len()).unwrap_or(u32::MAX),
-                }))
-            });
+            let found = self.connection.with(|state, connection| state.inspect(queue, connection));
             match found {
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
                 found => found,

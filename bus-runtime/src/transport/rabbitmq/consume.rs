@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::Stream;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions};
 use lapin::types::FieldTable;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::backoff::Backoff;
 use super::connection::{Link, Live, REQUEST_TIMEOUT};
@@ -23,6 +23,11 @@ use crate::transport::{BoxFuture, ConsumeOptions, Consumer, Incoming, Settler};
 
 /// The header in which a quorum queue tells how often it has delivered a message before.
 const DELIVERY_COUNT: &str = "x-delivery-count";
+
+/// So many commands that are not applied yet does a channel send to a quorum queue; it holds the others back.
+const HELD_BACK_ABOVE: u64 = 32;
+/// How long the settlements that are held back get: some twenty times what it takes to apply a command.
+const HELD_BACK_FOR: Duration = Duration::from_millis(200);
 
 /// What a consumer needs to come back.
 #[derive(Clone, Debug)]
@@ -38,6 +43,8 @@ struct Subscription {
     live: Arc<Live>,
     settlements: Arc<Settlements>,
     deliveries: lapin::Consumer,
+    /// How many messages were settled when the consumer was cancelled.
+    settled_at_cancel: Option<u64>,
 }
 
 impl Source {
@@ -56,7 +63,8 @@ impl Source {
         let consuming =
             channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default());
         let deliveries = ask(&live, &request, consuming).await?;
-        Ok(Subscription { live, settlements: Arc::new(Settlements::new(channel)), deliveries })
+        let settlements = Arc::new(Settlements::new(channel));
+        Ok(Subscription { live, settlements, deliveries, settled_at_cancel: None })
     }
 
     /// Comes back; after each failure the next attempt waits longer. Yields the failure when its kind is news.
@@ -202,11 +210,8 @@ impl Consumer for RabbitConsumer {
     fn cancel(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             self.state = match std::mem::replace(&mut self.state, State::Ended) {
-                State::Open(subscription) => {
-                    let channel = subscription.settlements.channel();
-                    let tag = subscription.deliveries.tag();
-                    let cancelling = channel.basic_cancel(tag, BasicCancelOptions::default());
-                    let _ = timeout(REQUEST_TIMEOUT, cancelling).await;
+                State::Open(mut subscription) => {
+                    subscription.cancel(REQUEST_TIMEOUT).await;
                     State::Draining(subscription)
                 }
                 State::Away(_) | State::Ended => State::Ended,
@@ -229,13 +234,31 @@ impl Consumer for RabbitConsumer {
 }
 
 impl Subscription {
+    async fn cancel(&mut self, within: Duration) {
+        self.settled_at_cancel = Some(self.settlements.count());
+        let cancelling =
+            self.settlements.channel().basic_cancel(self.deliveries.tag(), BasicCancelOptions::default());
+        let _ = timeout(within, cancelling).await;
+    }
+
     /// Closes the channel. The settlements before it in the queue of the connection are written first, and what is not settled
     /// goes back to the queue.
-    async fn close(self, within: Duration) {
-        let channel = self.settlements.channel();
-        if channel.status().connected() {
-            let _ = timeout(within, channel.close(200, "closed".into())).await;
+    ///
+    /// A quorum queue forgets settlements that come right before the end of their channel: RabbitMQ passes 32 of them on and
+    /// holds the others back until the first are applied. Cancelling waits for that; settlements after it get a moment.
+    async fn close(mut self, within: Duration) {
+        if !self.settlements.channel().status().connected() {
+            return;
         }
+        let deadline = Instant::now() + within;
+        match self.settled_at_cancel {
+            None => self.cancel(within).await,
+            Some(before) if self.settlements.count() - before > HELD_BACK_ABOVE => {
+                tokio::time::sleep(HELD_BACK_FOR.min(within / 2)).await;
+            }
+            Some(_) => {}
+        }
+        let _ = timeout_at(deadline, self.settlements.channel().close(200, "closed".into())).await;
     }
 }
 

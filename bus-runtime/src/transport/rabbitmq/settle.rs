@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use lapin::Channel;
@@ -14,21 +15,28 @@ use crate::transport::{SettleChannel, Verdict};
 /// and lapin refuses to send on a channel that has ended.
 pub(super) struct Settlements {
     channel: Channel,
+    count: AtomicU64,
 }
 
 impl Settlements {
     pub(super) fn new(channel: Channel) -> Self {
-        Self { channel }
+        Self { channel, count: AtomicU64::new(0) }
     }
 
     pub(super) fn channel(&self) -> &Channel {
         &self.channel
+    }
+
+    /// How many messages have been settled.
+    pub(super) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
     }
 }
 
 impl SettleChannel for Settlements {
     fn settle(&self, tag: u64, verdict: Verdict) -> Result<(), Error> {
         let channel = &self.channel;
+        self.count.fetch_add(1, Ordering::Relaxed);
         let sent = match verdict {
             Verdict::Ack => queued(channel.basic_ack(tag, BasicAckOptions { multiple: false })),
             Verdict::Requeue => {

@@ -1,7 +1,14 @@
 //! The broker, row by row of what RabbitMQ 3.10.8 was seen to do.
 
 mod harness;
+mod invariants;
+mod random;
+mod rows_dead_letter;
 mod rows_dispatch;
+mod rows_publish;
+mod rows_time;
+mod rows_topology;
+mod stress;
 
 use harness::{World, classic};
 

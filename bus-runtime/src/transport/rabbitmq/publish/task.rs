@@ -189,9 +189,8 @@ impl Task {
                     Err(_) => {}
                 }
             }
-            // Their returned messages have been seen.
-            ripe =
-                fresh.into_iter().map(|(sequence, answer)| (sequence, answer.map(without_message))).collect();
+            let seen = |(sequence, answer): Answer| (sequence, answer.map(|answer| without_message(&answer)));
+            ripe = fresh.into_iter().map(seen).collect();
         }
         if let Some(error) = error {
             self.channel_lost(&error);
@@ -309,8 +308,9 @@ fn sent(channel: Channel, job: &Job, sequence: Sequence) -> BoxFuture<'static, A
     })
 }
 
-fn without_message(confirmation: lapin::Confirmation) -> lapin::Confirmation {
-    match confirmation {
+/// The same answer, when its returned message has been seen.
+fn without_message(answer: &lapin::Confirmation) -> lapin::Confirmation {
+    match answer {
         lapin::Confirmation::Ack(_) => lapin::Confirmation::Ack(None),
         lapin::Confirmation::Nack(_) => lapin::Confirmation::Nack(None),
         lapin::Confirmation::NotRequested => lapin::Confirmation::NotRequested,

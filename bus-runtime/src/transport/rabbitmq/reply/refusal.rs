@@ -41,8 +41,7 @@ pub(in crate::transport::rabbitmq) fn refused(
             ErrorKind::Disconnected,
             format!("RabbitMQ at {} closed the connection: {}", peer.host, words(text)),
         ),
-        530 if text.contains("vhost") => no_vhost(text, peer),
-        402 if text.contains("vhost") => no_vhost(text, peer),
+        530 | 402 if text.contains("vhost") => no_vhost(text, peer),
         _ => unknown(code, text, what, peer),
     }
 }
@@ -53,7 +52,7 @@ fn access_refused(text: &str, request: &Request, peer: &Peer) -> Error {
     if text.contains("Login was refused") || text.contains("login refused") || permission.is_empty() {
         let error = Error::new(ErrorKind::AccessRefused, format!("RabbitMQ at {host} refused user `{user}`"));
         return match user.as_str() {
-            "guest" => error.with_help("`guest` may only log in from localhost: create a user of your own"),
+            "guest" => error.with_help("check the password; `guest` may only log in from localhost: elsewhere create a user of your own"),
             _ => error.with_help(
                 "check user and password in the broker URL; special characters are written as %XX",
             ),

@@ -1,0 +1,176 @@
+//! Which queues a message reaches.
+
+use std::collections::BTreeSet;
+
+use bus_runtime::topology::{Destination, ExchangeKind};
+use bus_runtime::transport::Confirmation;
+use bus_runtime::{BindingKey, ExchangeName, QueueName};
+use futures_util::future::join_all;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+
+use super::Bench;
+use super::bench::message;
+
+/// Publishes every key and returns, for each pattern, the keys that reached its queue.
+async fn reached(bench: &Bench, patterns: &[String], keys: &[String]) -> Vec<BTreeSet<String>> {
+    let topic = bench.exchange("topic", ExchangeKind::Topic).await;
+    let mut queues: Vec<QueueName> = Vec::new();
+    for (number, pattern) in patterns.iter().enumerate() {
+        let queue = bench.classic(&format!("pattern-{number}"), |_| {}).await;
+        bench.bind(&topic, &queue, pattern).await;
+        queues.push(queue);
+    }
+    let published = keys.iter().map(|key| bench.try_publish(message(&topic, key, key)));
+    for (key, confirmation) in keys.iter().zip(join_all(published).await) {
+        let wanted = patterns.iter().any(|pattern| BindingKey::parse(pattern).expect("short").matches(key));
+        let expected = if wanted { Confirmation::Routed } else { Confirmation::Unroutable };
+        assert_eq!(confirmation.expect("the message is confirmed"), expected, "{key:?}");
+    }
+    let mut reached = Vec::new();
+    for queue in queues {
+        let texts = bench.drain_texts(&queue).await;
+        let distinct: BTreeSet<_> = texts.iter().cloned().collect();
+        assert_eq!(texts.len(), distinct.len(), "no key arrives twice in {queue}");
+        reached.push(distinct);
+    }
+    reached
+}
+
+/// T1: the rules of topic patterns, one by one.
+pub async fn topic_matrix(bench: &Bench) {
+    let table = [
+        ("wiki.#", "wiki", true),
+        ("wiki.#", "wiki.a", true),
+        ("wiki.#", "wiki.a.b", true),
+        ("wiki.#", "wikis", false),
+        ("#", "", true),
+        ("#", "a.b", true),
+        ("*", "a-b", true),
+        ("*", "a.b", false),
+        ("*", "", false),
+        ("wiki.*", "wiki.", true),
+        ("wiki.*", "wiki", false),
+        ("a.*.c", "a.b.c", true),
+        ("#.c", "c", true),
+        ("a.#.b", "a.b", true),
+        ("a.#.b", "a.x.y.b", true),
+        ("*.#", "a", true),
+        ("*.#", "", false),
+        ("user", "user.created", false),
+        ("Wiki.a", "wiki.a", false),
+        ("wiki", "x.wiki", false),
+        ("", "", true),
+        ("", "a", false),
+        ("..", "..", true),
+        ("*.*", ".", true),
+        ("grüße.*", "grüße.日本", true),
+        ("page*", "page1", false),
+        ("page*", "page*", true),
+    ];
+    let patterns: Vec<_> = table.iter().map(|(pattern, ..)| (*pattern).to_owned()).collect();
+    let keys: BTreeSet<_> = table.iter().map(|(_, key, _)| (*key).to_owned()).collect();
+    let keys: Vec<_> = keys.into_iter().collect();
+    let reached = reached(bench, &patterns, &keys).await;
+    for ((pattern, key, expected), reached) in table.iter().zip(&reached) {
+        assert_eq!(reached.contains(*key), *expected, "{pattern:?} ~ {key:?}");
+    }
+}
+
+/// T4: random patterns and keys do what our own matcher says.
+pub async fn random_patterns(bench: &Bench) {
+    let mut runner = TestRunner::default();
+    let word = || proptest::sample::select(vec!["a", "b", "", "ab", "*", "#", "é"]);
+    // RabbitMQ needs exponential time for more than a few `#`.
+    let pattern = proptest::collection::vec(word(), 0..6)
+        .prop_filter("few `#`", |words| words.iter().filter(|word| **word == "#").count() <= 2);
+    let key = proptest::collection::vec(word(), 0..6);
+    let mut sample = |count: usize, of: &dyn Fn(&mut TestRunner) -> String| -> Vec<String> {
+        let distinct: BTreeSet<_> = (0..count).map(|_| of(&mut runner)).collect();
+        distinct.into_iter().collect()
+    };
+    let patterns = sample(60, &|runner| pattern.new_tree(runner).expect("a pattern").current().join("."));
+    let keys = sample(200, &|runner| key.new_tree(runner).expect("a key").current().join("."));
+    let reached = reached(bench, &patterns, &keys).await;
+    for (pattern, reached) in patterns.iter().zip(&reached) {
+        let matcher = BindingKey::parse(pattern).expect("short");
+        for key in &keys {
+            assert_eq!(reached.contains(key), matcher.matches(key), "{pattern:?} ~ {key:?}");
+        }
+    }
+}
+
+/// T2: two bindings of one queue that both match deliver one message once.
+pub async fn two_bindings_one_delivery(bench: &Bench) {
+    let topic = bench.exchange("topic", ExchangeKind::Topic).await;
+    let queue = bench.classic("q", |_| {}).await;
+    bench.bind(&topic, &queue, "wiki.#").await;
+    bench.bind(&topic, &queue, "#.saved").await;
+    assert_eq!(bench.publish(&topic, "wiki.saved", "once").await, Confirmation::Routed);
+    assert_eq!(bench.drain_texts(&queue).await, ["once"]);
+}
+
+/// T3: wildcards in a routing key are plain text.
+pub async fn wildcards_in_routing_keys(bench: &Bench) {
+    let topic = bench.exchange("topic", ExchangeKind::Topic).await;
+    let queue = bench.classic("q", |_| {}).await;
+    bench.bind(&topic, &queue, "user").await;
+    bench.bind(&topic, &queue, "wiki.*").await;
+    for key in ["user.#", "#", "*", "user.*"] {
+        assert_eq!(bench.publish(&topic, key, key).await, Confirmation::Unroutable, "{key}");
+    }
+    for key in ["wiki.#", "wiki.*"] {
+        assert_eq!(bench.publish(&topic, key, key).await, Confirmation::Routed, "{key}");
+    }
+    assert_eq!(bench.drain_texts(&queue).await, ["wiki.#", "wiki.*"]);
+}
+
+/// Direct exchanges compare the whole key, fanout exchanges none.
+pub async fn direct_and_fanout(bench: &Bench) {
+    let direct = bench.exchange("direct", ExchangeKind::Direct).await;
+    let fanout = bench.exchange("fanout", ExchangeKind::Fanout).await;
+    let queue = bench.classic("q", |_| {}).await;
+    bench.bind(&direct, &queue, "a.*").await;
+    bench.bind(&fanout, &queue, "ignored").await;
+    assert_eq!(bench.publish(&direct, "a.*", "exact").await, Confirmation::Routed);
+    assert_eq!(bench.publish(&direct, "a.b", "other").await, Confirmation::Unroutable);
+    assert_eq!(bench.publish(&fanout, "anything", "all").await, Confirmation::Routed);
+    assert_eq!(bench.drain_texts(&queue).await, ["exact", "all"]);
+}
+
+/// The default exchange hands a message to the queue that the key names.
+pub async fn default_exchange(bench: &Bench) {
+    let queue = bench.classic("q", |_| {}).await;
+    let default = ExchangeName::default_exchange();
+    assert_eq!(bench.publish(&default, &queue, "here").await, Confirmation::Routed);
+    assert_eq!(bench.publish(&default, &format!("{queue}.not"), "nowhere").await, Confirmation::Unroutable);
+    let got = bench.drain(&queue).await;
+    assert_eq!((got.len(), got[0].exchange.as_str(), got[0].routing_key.as_str()), (1, "", queue.as_str()));
+}
+
+/// Exchanges bound to exchanges: a cycle is harmless, each queue gets one copy, and the message names the first exchange.
+pub async fn exchange_to_exchange(bench: &Bench) {
+    let first = bench.exchange("first", ExchangeKind::Topic).await;
+    let second = bench.exchange("second", ExchangeKind::Topic).await;
+    let queue = bench.classic("q", |_| {}).await;
+    bench.bind_to(&first, Destination::Exchange(second.clone()), "wiki.#").await;
+    bench.bind_to(&second, Destination::Exchange(first.clone()), "#").await;
+    bench.bind(&first, &queue, "#").await;
+    bench.bind(&second, &queue, "#.saved").await;
+    assert_eq!(bench.publish(&first, "wiki.saved", "one").await, Confirmation::Routed);
+    let got = bench.drain(&queue).await;
+    assert_eq!((got.len(), got[0].exchange.as_str()), (1, first.as_str()));
+}
+
+/// A removed binding routes no more; removing one that is not there is fine.
+pub async fn unbind(bench: &Bench) {
+    let topic = bench.exchange("topic", ExchangeKind::Topic).await;
+    let queue = bench.classic("q", |_| {}).await;
+    let gone = bench.bind(&topic, &queue, "wiki.*").await;
+    bench.bind(&topic, &queue, "blog.*").await;
+    for _ in 0..2 {
+        bench.transport().unbind(&gone).await.expect("the binding is removed");
+    }
+    assert_eq!(bench.publish(&topic, "wiki.a", "no").await, Confirmation::Unroutable);
+    assert_eq!(bench.publish(&topic, "blog.a", "yes").await, Confirmation::Routed);
+}

@@ -1,0 +1,62 @@
+//! What every transport has to do alike, on each of them.
+
+use std::sync::Arc;
+
+use bus_runtime::EmbeddedBroker;
+use bus_tests::conformance::{self, Bench};
+
+/// One module of tests for each broker, with the same functions.
+macro_rules! conformance {
+    ($($area:ident: $($behaviour:ident),+;)+) => {
+        mod embedded {
+            $(mod $area {
+                $(#[tokio::test]
+                async fn $behaviour() {
+                    let bench = crate::on_embedded();
+                    super::super::conformance::$area::$behaviour(&bench).await;
+                    bench.clean_up().await;
+                })+
+            })+
+        }
+
+        mod rabbitmq {
+            $(mod $area {
+                $(#[tokio::test]
+                async fn $behaviour() {
+                    if let Some(bench) = crate::on_rabbitmq().await {
+                        super::super::conformance::$area::$behaviour(&bench).await;
+                        bench.clean_up().await;
+                    }
+                })+
+            })+
+        }
+    };
+}
+
+conformance! {
+    routing: topic_matrix, random_patterns, two_bindings_one_delivery, wildcards_in_routing_keys, direct_and_fanout,
+        default_exchange, exchange_to_exchange, unbind;
+    publishing: confirms_of_many, missing_exchange, bodies, keys, headers, properties, refused_before_sending, unroutable;
+    consuming: prefetch, prefetch_zero, round_robin, busy_consumer_is_passed_over, order, single_active_consumer, cancel,
+        close_returns_messages, drop_returns_messages, close_flushes_settlements, settle_after_close, consume_missing_queue,
+        queue_deleted_under_consumer, auto_delete, exclusive, consumer_count;
+    requeue: requeue_to_classic, requeue_to_quorum, redelivered, delivery_count, delivery_count_after_close,
+        requeue_to_other_consumer;
+    dead_letters: rejected, dead_letter_routing_key, deaths_are_counted, automatic_cycle, nowhere_to_go,
+        max_length_drops_head, delivery_limit, at_least_once, delay_queue, story_survives_republishing;
+    expiry: shorter_time_counts, expiry_at_the_head, expiry_at_once, unsettled_do_not_expire, idle_queue;
+    limits: reject_publish, reject_publish_quorum, one_of_two_is_full, unsettled_do_not_count, max_length_bytes, priority,
+        no_priority;
+    declaring: declare_twice, queue_mismatch, exchange_mismatch, refused_options, bind_missing, reserved_names, inspect, purge,
+        get, delete, describe;
+}
+
+fn on_embedded() -> Bench {
+    Bench::new(Arc::new(EmbeddedBroker::new()), "t.".to_owned())
+}
+
+#[cfg(unix)]
+async fn on_rabbitmq() -> Option<Bench> {
+    let broker = bus_tests::node::shared().await?;
+    Some(Bench::new(broker.connect().await, broker.prefix()))
+}

@@ -1,0 +1,6 @@
+//! The attribute of a type on a function.
+
+#[event("order.placed")]
+fn place_order() {}
+
+fn main() {}

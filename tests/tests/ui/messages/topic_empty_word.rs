@@ -1,0 +1,10 @@
+//! Two dots in a row.
+
+use bus_runtime::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Message)]
+#[event("order..placed")]
+struct OrderPlaced;
+
+fn main() {}

@@ -1,0 +1,8 @@
+//! A comma too few.
+
+use bus_runtime::prelude::*;
+
+#[react("wiki.#" timeout = 30)]
+async fn on_wiki(_key: RoutingKey) {}
+
+fn main() {}

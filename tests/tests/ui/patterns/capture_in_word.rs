@@ -1,0 +1,10 @@
+//! Braces around a part of a word.
+
+use bus_runtime::prelude::*;
+
+#[react("wiki.page-{page}")]
+async fn on_wiki(page: u64) {
+    let _ = page;
+}
+
+fn main() {}

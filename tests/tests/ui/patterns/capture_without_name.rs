@@ -1,0 +1,8 @@
+//! Braces around nothing.
+
+use bus_runtime::prelude::*;
+
+#[react("wiki.{}.edited")]
+async fn on_wiki(_key: RoutingKey) {}
+
+fn main() {}
