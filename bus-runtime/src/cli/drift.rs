@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::provision::{Doomed, Drift, Provision};
 use crate::topology::diff::{Change, Difference, Remedy, SeenQueue};
+use crate::topology::naming;
 
 /// Where to look at the broker from.
 #[derive(Args, Clone, Debug, Default)]
@@ -29,12 +30,11 @@ impl Target {
 /// One line for each difference, then what to do about them.
 pub(super) fn table(provision: &Provision, drift: &Drift) -> String {
     let Drift { changes, server, unseen, .. } = drift;
-    let width = changes.iter().map(|change| what(change).chars().count()).max().unwrap_or_default();
+    let lines = lines(changes);
+    let width = lines.iter().map(|line| line.what.chars().count()).max().unwrap_or_default();
     let mut text = String::new();
-    for change in changes {
-        let line = format!("  {} {:<width$}  {}", sign(change), what(change), why(change));
-        text.push_str(line.trim_end());
-        text.push('\n');
+    for Line { sign, what, why } in &lines {
+        text.push_str(&format!("  {sign} {what:<width$}  {why}\n"));
     }
     if changes.is_empty() {
         let address = provision.transport().describe().address;
@@ -46,6 +46,42 @@ pub(super) fn table(provision: &Provision, drift: &Drift) -> String {
         text.push_str(&format!("not seen: bindings that were made or removed by hand, as {why}\n"));
     }
     text
+}
+
+/// What people read of one difference.
+pub(super) struct Line {
+    pub(super) sign: char,
+    pub(super) what: String,
+    pub(super) why: String,
+}
+
+/// The differences as people read them. What is missing together with a queue or an exchange stands in its line, and what Bus
+/// needs for its delays is one line.
+pub(super) fn lines(changes: &[Change]) -> Vec<Line> {
+    let missing: BTreeSet<&str> = changes.iter().filter_map(missing_name).collect();
+    let own = |name: &str| naming::is_helper(name);
+    let mut lines = Vec::new();
+    for change in changes {
+        match change {
+            Change::MissingQueue { name, .. } | Change::MissingExchange { name } if own(name) => {}
+            Change::MissingBinding(binding) if own(&binding.destination) || own(&binding.source) => {}
+            Change::MissingBinding(binding) if missing.contains(binding.destination.as_str()) => {}
+            _ => lines.push(Line { sign: sign(change), what: what(change), why: why(change, changes) }),
+        }
+    }
+    let helpers = missing.iter().filter(|name| own(name)).count();
+    if helpers > 0 {
+        let what = format!("delays   {helpers} queues and exchanges of Bus itself");
+        lines.insert(0, Line { sign: '+', what, why: "are missing".to_owned() });
+    }
+    lines
+}
+
+fn missing_name(change: &Change) -> Option<&str> {
+    match change {
+        Change::MissingExchange { name } | Change::MissingQueue { name, .. } => Some(name),
+        _ => None,
+    }
 }
 
 fn sign(change: &Change) -> char {
@@ -79,23 +115,14 @@ pub(super) fn doomed(doomed: &Doomed) -> String {
     }
 }
 
-/// Whether a change is about one of these names, or about a binding to one of them.
-pub(super) fn is_of(change: &Change, names: &BTreeSet<&str>) -> bool {
-    match change {
-        Change::MissingExchange { name } | Change::MissingQueue { name, .. } => names.contains(name.as_str()),
-        Change::MissingBinding(binding) => {
-            names.contains(binding.destination.as_str()) || names.contains(binding.source.as_str())
-        }
-        _ => false,
-    }
-}
-
-fn why(change: &Change) -> String {
+fn why(change: &Change, all: &[Change]) -> String {
     match change {
         Change::MissingExchange { .. } | Change::MissingBinding(_) => "is missing".to_owned(),
-        Change::MissingQueue { renamed_from: None, .. } => "is missing".to_owned(),
-        Change::MissingQueue { renamed_from: Some(old), .. } => {
-            format!("is missing; has the bindings that {old} had: was the handler renamed?")
+        Change::MissingQueue { name, renamed_from } => {
+            let renamed = renamed_from
+                .as_ref()
+                .map(|old| format!("; its bindings are those of {old}: was the handler renamed?"));
+            format!("is missing{}{}", with_bindings(name, all), renamed.unwrap_or_default())
         }
         Change::DifferentExchange { differences, .. } => list(differences),
         Change::DifferentQueue { found, .. } => format!("{}; {}", list(&found.differences), load(found)),
@@ -103,6 +130,19 @@ fn why(change: &Change) -> String {
         Change::LeftQueue { found, .. } => format!("is ours, and no handler wants it; {}", load(found)),
         Change::ForeignBinding(_) => "is not ours: somebody else made it".to_owned(),
     }
+}
+
+fn with_bindings(queue: &str, all: &[Change]) -> String {
+    let keys: Vec<_> = all
+        .iter()
+        .filter_map(|change| match change {
+            Change::MissingBinding(binding) if binding.destination == queue => {
+                Some(format!("{} {}", binding.source, binding.routing_key))
+            }
+            _ => None,
+        })
+        .collect();
+    if keys.is_empty() { String::new() } else { format!(", bound to {}", keys.join(", ")) }
 }
 
 fn list(differences: &[Difference]) -> String {

@@ -1,6 +1,5 @@
 //! `setup`, which is `topology apply`: declare what the handlers need.
 
-use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -12,7 +11,7 @@ use super::{Output, block_on, report, run};
 use crate::app::App;
 use crate::error::Error;
 use crate::provision::{Applied, Apply, Doomed, Provision, Recreate};
-use crate::topology::diff::Remedy;
+use crate::topology::diff::{Change, Remedy};
 
 /// Options of `setup` and of `topology apply`.
 #[derive(Args, Clone, Debug)]
@@ -147,18 +146,19 @@ fn confirmed(provision: &Provision, doomed: &[Doomed]) -> bool {
 fn table(provision: &Provision, applied: &Applied) -> String {
     let Applied { declared, recreated, pruned, held, left } = applied;
     let mut text = String::new();
-    let again: BTreeSet<_> = recreated.iter().map(name).collect();
     for one in recreated {
         let messages = match one.messages() {
             0 => String::new(),
             1 => ", 1 message deleted".to_owned(),
             many => format!(", {many} messages deleted"),
         };
-        let what = drift::doomed(one);
-        text.push_str(&format!("  recreated {what}{messages}\n"));
+        text.push_str(&format!("  recreated {}{messages}\n", drift::doomed(one)));
     }
-    for change in declared.iter().filter(|change| !drift::is_of(change, &again)) {
-        text.push_str(&format!("  declared  {}\n", drift::what(change)));
+    // What was recreated was missing for a moment.
+    let is_new = |change: &&Change| !recreated.iter().any(|one| is_of(change, name(one)));
+    let new: Vec<_> = declared.iter().filter(is_new).cloned().collect();
+    for line in drift::lines(&new) {
+        text.push_str(&format!("  declared  {}\n", line.what));
     }
     for change in pruned {
         text.push_str(&format!("  deleted   {}\n", drift::what(change)));
@@ -182,6 +182,17 @@ fn table(provision: &Provision, applied: &Applied) -> String {
 fn name(doomed: &Doomed) -> &str {
     match doomed {
         Doomed::Queue { name, .. } | Doomed::Exchange { name } => name,
+    }
+}
+
+/// Whether a change is about this name, or about a binding of it.
+fn is_of(change: &Change, name: &str) -> bool {
+    match change {
+        Change::MissingExchange { name: missing } | Change::MissingQueue { name: missing, .. } => {
+            missing == name
+        }
+        Change::MissingBinding(binding) => binding.destination == name || binding.source == name,
+        _ => false,
     }
 }
 

@@ -38,6 +38,13 @@ pub(crate) fn is_run_time(name: &str) -> bool {
     ["bus.ladder.", "bus.reply."].iter().any(|own| name.starts_with(own) || name.contains(&format!(".{own}")))
 }
 
+/// Whether Bus declares a queue or an exchange of this name for delays.
+#[cfg(feature = "cli")]
+pub(crate) fn is_helper(name: &str) -> bool {
+    let after = |own: &str| name.starts_with(own) || name.contains(&format!(".{own}"));
+    after("bus.delay.") || after(DUE_QUEUE)
+}
+
 /// `bus.topology`: the queue that holds what was declared, one message for each app.
 pub(crate) fn marks(prefix: &str) -> String {
     format!("{prefix}{OWN_PREFIX}topology")
