@@ -20,7 +20,7 @@ pub struct Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { argument, wanted, current } = self;
-        let or_not_set = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
+        let or_not_set = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
         write!(
             f,
             "{argument} is {} on the broker and {} in the code",

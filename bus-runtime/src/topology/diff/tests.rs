@@ -137,7 +137,7 @@ fn other_values_are_told_with_both_of_them() {
     assert_eq!(
         told(&wanted, &wanted, &Definitions::default(), &seen),
         [
-            "~ exchange react: x-max-length is 5 on the broker and not set in the code",
+            "~ exchange react: x-max-length is 5 on the broker and none in the code",
             "~ queue wiki: x-message-ttl is 1000 on the broker and 2000 in the code",
         ]
     );

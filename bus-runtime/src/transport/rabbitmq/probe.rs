@@ -13,7 +13,7 @@ use super::connection::Live;
 use super::convert::{short, to_table};
 use super::declare::{ask, delete_queue, inspect};
 use super::reply::{Inequivalent, Request, soft_error};
-use crate::envelope::{HeaderValue, Headers};
+use crate::envelope::Headers;
 use crate::error::{Error, ErrorKind};
 use crate::names::{ExchangeName, QueueName};
 use crate::topology::diff::Difference;
@@ -113,17 +113,17 @@ impl<'q> QueueProbe<'q> {
 
     /// Takes over the value that the broker has.
     fn adopt(&mut self, found: &Inequivalent) {
-        let current = found.current_value();
-        let flag = current.as_ref().and_then(HeaderValue::as_str) == Some("true")
-            || current == Some(HeaderValue::Bool(true));
-        match (found.argument.as_str(), current) {
-            ("durable", _) => self.options.durable = flag,
-            ("auto_delete", _) => self.options.auto_delete = flag,
-            ("exclusive", _) => self.options.exclusive = flag,
-            (argument, Some(value)) => self.arguments.set(argument.to_owned(), value),
-            (argument, None) => {
-                self.arguments.remove(argument);
-            }
+        let flag = found.current.as_deref() == Some("true");
+        match found.argument.as_str() {
+            "durable" => self.options.durable = flag,
+            "auto_delete" => self.options.auto_delete = flag,
+            "exclusive" => self.options.exclusive = flag,
+            argument => match found.current_value(self.arguments.get(argument)) {
+                Some(value) => self.arguments.set(argument.to_owned(), value),
+                None => {
+                    self.arguments.remove(argument);
+                }
+            },
         }
     }
 }

@@ -219,11 +219,11 @@ async fn row_26_redeclaring_compares_all_arguments() {
         ),
         (
             classic("wiki"),
-            "queue `wiki` exists with other arguments: x-message-ttl is 1000 on the broker and not set in the code",
+            "queue `wiki` exists with other arguments: x-message-ttl is 1000 on the broker and none in the code",
         ),
         (
             longer,
-            "queue `wiki` exists with other arguments: x-max-length is not set on the broker and 5 in the code",
+            "queue `wiki` exists with other arguments: x-max-length is none on the broker and 5 in the code",
         ),
         (
             topology::Queue { durable: false, ..ttl(1000) },

@@ -148,13 +148,22 @@ impl Inequivalent {
         })
     }
 
-    /// The broker's value, to declare it in turn.
-    pub(in crate::transport::rabbitmq) fn current_value(&self) -> Option<HeaderValue> {
+    /// The broker's value, to declare it in turn. RabbitMQ names its type only when that is not the type of ours.
+    pub(in crate::transport::rabbitmq) fn current_value(
+        &self,
+        ours: Option<&HeaderValue>,
+    ) -> Option<HeaderValue> {
         let text = self.current.clone()?;
-        Some(match (self.current_type.as_deref(), text.parse::<i64>()) {
-            (Some("bool"), _) => HeaderValue::Bool(text == "true"),
-            (Some("longstr" | "shortstr"), _) | (None, _) | (_, Err(_)) => HeaderValue::Text(text.into()),
-            (Some(_), Ok(number)) => HeaderValue::Int(number),
+        let (is_text, is_bool) = match (self.current_type.as_deref(), ours) {
+            (Some(kind), _) => (kind == "longstr", kind == "bool"),
+            (None, ours) => {
+                (matches!(ours, Some(HeaderValue::Text(_))), matches!(ours, Some(HeaderValue::Bool(_))))
+            }
+        };
+        Some(match text.parse::<i64>() {
+            _ if is_bool => HeaderValue::Bool(text == "true"),
+            Ok(number) if !is_text => HeaderValue::Int(number),
+            _ => HeaderValue::Text(text.into()),
         })
     }
 
