@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::provision::{Doomed, Drift, Provision};
-use crate::topology::diff::{Change, Difference, Remedy, SeenQueue};
+use crate::topology::diff::{Change, Difference, Remedy};
 use crate::topology::naming;
 
 /// Where to look at the broker from.
@@ -125,9 +125,13 @@ fn why(change: &Change, all: &[Change]) -> String {
             format!("is missing{}{}", with_bindings(name, all), renamed.unwrap_or_default())
         }
         Change::DifferentExchange { differences, .. } => list(differences),
-        Change::DifferentQueue { found, .. } => format!("{}; {}", list(&found.differences), load(found)),
+        Change::DifferentQueue { found, .. } => {
+            format!("{}; {}", list(&found.differences), load(found.messages, found.consumers))
+        }
         Change::LeftBinding(_) | Change::LeftExchange { .. } => "is ours, and no handler wants it".to_owned(),
-        Change::LeftQueue { found, .. } => format!("is ours, and no handler wants it; {}", load(found)),
+        Change::LeftQueue { found, .. } => {
+            format!("is ours, and no handler wants it; {}", load(found.messages, found.consumers))
+        }
         Change::ForeignBinding(_) => "is not ours: somebody else made it".to_owned(),
     }
 }
@@ -149,9 +153,9 @@ fn list(differences: &[Difference]) -> String {
     differences.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn load(found: &SeenQueue) -> String {
+/// What is in a queue, and who uses it.
+pub(super) fn load(messages: u64, consumers: u32) -> String {
     let plural = |count: u64| if count == 1 { "" } else { "s" };
-    let (messages, consumers) = (found.messages, found.consumers);
     format!("{messages} message{}, {consumers} consumer{}", plural(messages), plural(consumers.into()))
 }
 

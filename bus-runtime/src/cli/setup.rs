@@ -105,7 +105,7 @@ fn impact(doomed: &[Doomed]) -> String {
     for one in doomed {
         text.push_str(&match one {
             Doomed::Queue { name, messages, consumers } => {
-                format!("  delete queue    {name}   {messages} messages, {consumers} consumers\n")
+                format!("  delete queue    {name}   {}\n", drift::load(*messages, *consumers))
             }
             Doomed::Exchange { name } => {
                 format!("  delete exchange {name}   unless others are bound to it\n")

@@ -142,6 +142,11 @@ impl Marks {
                 false => self.held.push((app, incoming)),
             }
         }
+        // The new one is held as well, so that it can be replaced in turn.
+        let queue = queue.clone();
+        if let Some(incoming) = transport.get(&queue).await? {
+            self.add(incoming);
+        }
         Ok(())
     }
 
