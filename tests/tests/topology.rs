@@ -40,6 +40,8 @@ on_both! {
     scenarios::o1_apply_is_idempotent,
     scenarios::shows_says_exactly_what_differs,
     scenarios::prune_deletes_what_is_ours_empty_and_unused,
+    scenarios::a_binding_that_no_handler_wants_is_removed,
+    scenarios::a_lock_ends_with_its_connection,
     scenarios::recreate_deletes_what_it_said,
     scenarios::what_another_app_needs_stays,
     scenarios::appliers_do_not_lose_each_others_marks,

@@ -177,7 +177,7 @@ fn remedies(changes: &[Change]) -> String {
 }
 
 /// The same for programs.
-pub(super) fn document(provision: &Provision, drift: &Drift) -> String {
+pub(super) fn document(provision: &Provision, drift: &Drift, doomed: &[Doomed]) -> String {
     let changes: Vec<_> = drift.changes.iter().map(value).collect();
     let document = json!({
         "schema": "bus.topology-diff/1",
@@ -185,8 +185,19 @@ pub(super) fn document(provision: &Provision, drift: &Drift) -> String {
         "server": drift.server,
         "unseen": drift.unseen,
         "items": changes,
+        "doomed": doomed.iter().map(doomed_value).collect::<Vec<_>>(),
     });
     format!("{document:#}\n")
+}
+
+/// What would be deleted, or was.
+pub(super) fn doomed_value(doomed: &Doomed) -> Value {
+    match doomed {
+        Doomed::Queue { name, messages, consumers } => {
+            json!({ "queue": name, "messages": messages, "consumers": consumers })
+        }
+        Doomed::Exchange { name } => json!({ "exchange": name }),
+    }
 }
 
 pub(super) fn value(change: &Change) -> Value {

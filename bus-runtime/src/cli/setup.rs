@@ -80,7 +80,7 @@ async fn work(provision: &Provision, arguments: &SetupArgs, format: Output) -> R
         let drift = provision.diff().await?;
         return Ok(report::print(&match format {
             Output::Table => drift::table(provision, &drift) + &impact(&doomed),
-            Output::Json => drift::document(provision, &drift),
+            Output::Json => drift::document(provision, &drift, &doomed),
         }));
     }
     if !doomed.is_empty() && !arguments.yes && !confirmed(provision, &doomed) {
@@ -199,10 +199,7 @@ fn is_of(change: &Change, name: &str) -> bool {
 fn document(applied: &Applied) -> String {
     let Applied { declared, recreated, pruned, held, left } = applied;
     let changes = |changes: &[_]| changes.iter().map(drift::value).collect::<Vec<_>>();
-    let recreated: Vec<_> = recreated
-        .iter()
-        .map(|one| json!({ "name": name(one), "messages_deleted": one.messages() }))
-        .collect();
+    let recreated: Vec<_> = recreated.iter().map(drift::doomed_value).collect();
     let held: Vec<_> = held.iter().map(|one| json!({ "what": one.what, "why": one.why })).collect();
     let document = json!({
         "schema": "bus.setup/1",

@@ -110,7 +110,7 @@ fn diff(mut app: App, arguments: &DiffArgs, format: Output) -> ExitCode {
     };
     let printed = report::print(&match format {
         Output::Table => drift::table(&provision, &drift),
-        Output::Json => drift::document(&provision, &drift),
+        Output::Json => drift::document(&provision, &drift, &[]),
     });
     match drift {
         Drift { changes, .. } if changes.is_empty() => printed,

@@ -4,7 +4,7 @@ use super::{Held, Provision};
 use crate::error::Error;
 use crate::names::{ExchangeName, QueueName};
 use crate::topology::diff::Change;
-use crate::topology::{Definitions, QueueType, Topology};
+use crate::topology::{BindingDefinition, Definitions, QueueType, Topology};
 use crate::transport::{Deletion, QueueState};
 
 impl Provision {
@@ -51,7 +51,7 @@ impl Provision {
             .bindings
             .iter()
             .filter(|binding| binding.destination == name)
-            .filter_map(|b| b.to_binding())
+            .filter_map(BindingDefinition::to_binding)
             .collect();
         for binding in &bindings {
             self.transport.unbind(binding).await?;

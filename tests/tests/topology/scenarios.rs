@@ -1,14 +1,16 @@
 //! What `topology diff` and `topology apply` find and do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bus_runtime::provision::{Applied, Apply, Doomed, Drift, Held, Provision, Recreate};
 use bus_runtime::topology::diff::Change;
 use bus_runtime::topology::{Binding, Destination, Queue, QueueType, Topology};
+use bus_runtime::transport::Confirmation;
 use bus_runtime::{BindingKey, Envelope, ExchangeName, RoutingKey};
 use bus_tests::arena::Arena;
 
-use crate::stages::{after, before, other};
+use crate::stages::{after, before, narrowed, other};
 
 async fn provision(arena: &Arena, module: &str) -> Provision {
     arena.app(module).provision().await.unwrap()
@@ -150,6 +152,25 @@ pub(crate) async fn prune_deletes_what_is_ours_empty_and_unused(arena: Arena) {
     assert!(!mark.definitions.queues.iter().any(|queue| queue.name.contains("index")));
 }
 
+pub(crate) async fn a_binding_that_no_handler_wants_is_removed(arena: Arena) {
+    apply(&provision(&arena, other::MODULE).await).await;
+    let now = provision(&arena, narrowed::MODULE).await;
+    let changes = ["+ audit --ticket.new--> tickets", "- audit --ticket.*--> tickets"];
+    assert_eq!(told(&arena, &now.diff().await.unwrap().changes), changes);
+    let pruned = prune(&now).await;
+    assert_eq!(
+        (told(&arena, &pruned.declared), told(&arena, &pruned.pruned)),
+        ([changes[0].to_owned()].to_vec(), [changes[1].to_owned()].to_vec())
+    );
+    assert_eq!(told(&arena, &pruned.left.changes), [""; 0]);
+    let publish = |key: &str| {
+        let audit = ExchangeName::new(arena.name("audit")).unwrap();
+        arena.transport().publish(Arc::new(Envelope::new(audit, RoutingKey::new(key).unwrap(), "")))
+    };
+    assert_eq!(publish("ticket.new").await.unwrap(), Confirmation::Routed);
+    assert_eq!(publish("ticket.old").await.unwrap(), Confirmation::Unroutable);
+}
+
 pub(crate) async fn recreate_deletes_what_it_said(arena: Arena) {
     apply(&provision(&arena, before::MODULE).await).await;
     for body in ["one", "two"] {
@@ -235,4 +256,17 @@ pub(crate) async fn two_marks_of_one_app_become_one(arena: Arena) {
     apply(&now).await;
     assert_eq!(now.mark().await.unwrap().unwrap().serial, 3);
     arena.until_ready("bus.topology", 2).await;
+}
+
+pub(crate) async fn a_lock_ends_with_its_connection(arena: Arena) {
+    let (one, other) = (provision(&arena, before::MODULE).await, provision(&arena, before::MODULE).await);
+    let mut lock = Queue::durable(arena.name("bus.topology.lock"), QueueType::Classic);
+    (lock.durable, lock.exclusive, lock.auto_delete) = (false, true, true);
+    one.transport().declare(&Topology { queues: vec![lock], ..Topology::default() }).await.unwrap();
+    let applying = apply(&other);
+    tokio::pin!(applying);
+    let waited = tokio::time::timeout(Duration::from_millis(300), &mut applying).await;
+    assert!(waited.is_err(), "it waits for the lock");
+    one.transport().close(Duration::from_secs(5)).await;
+    assert!(!applying.await.declared.is_empty());
 }

@@ -35,3 +35,13 @@ pub(crate) mod other {
 
     pub(crate) const MODULE: &str = module_path!();
 }
+
+/// As it was, but one handler receives less.
+pub(crate) mod narrowed {
+    use bus_runtime::prelude::*;
+
+    #[audit("ticket.new", queue = "tickets", ttl = "60s", retry = "none")]
+    async fn ticket() {}
+
+    pub(crate) const MODULE: &str = module_path!();
+}
