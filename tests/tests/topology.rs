@@ -1,5 +1,7 @@
 //! What an app has on a broker: declared, compared, pruned, recreated, exported.
 
+#![allow(clippy::unwrap_used, reason = "clippy does not see that these scenarios are tests")]
+
 #[cfg(unix)]
 #[path = "topology/commands.rs"]
 mod commands;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bus_runtime::ErrorKind;
 use bus_runtime::topology::diff::Difference;
 use bus_runtime::topology::{Exchange, ExchangeKind, Queue, QueueType};
 use bus_runtime::transport::Deletion;
@@ -9,8 +10,7 @@ use bus_runtime::transport::Deletion;
 use super::bench::{Bench, eventually};
 
 fn lines(differences: Option<Vec<Difference>>) -> Vec<String> {
-    let mut lines: Vec<_> =
-        differences.expect("it exists").iter().map(|difference| difference.to_string()).collect();
+    let mut lines: Vec<_> = differences.expect("it exists").iter().map(ToString::to_string).collect();
     lines.sort();
     lines
 }
@@ -31,7 +31,9 @@ pub async fn compare_queue(bench: &Bench) {
         same.arguments.message_ttl = Some(Duration::from_secs(60));
         same.arguments.max_length = Some(5);
         same.arguments.single_active_consumer = true;
-        let compared = |queue: Queue| async move { bench.transport().compare_queue(&queue).await.unwrap() };
+        let compared = |queue: Queue| async move {
+            bench.transport().compare_queue(&queue).await.expect("the broker answers")
+        };
         assert_eq!(lines(compared(same.clone()).await), [""; 0]);
         let mut other = same.clone();
         other.arguments.message_ttl = Some(Duration::from_secs(61));
@@ -49,7 +51,7 @@ pub async fn compare_queue(bench: &Bench) {
             "{kind:?}"
         );
         bench.wait_for_ready(&name, 1).await;
-        bench.transport().delete_queue(&name).await.unwrap();
+        bench.transport().delete_queue(&name).await.expect("the broker answers");
     }
 }
 
@@ -58,14 +60,14 @@ pub async fn compare_queue_of_other_type(bench: &Bench) {
     let name = bench.classic("q", |_| {}).await;
     let mut quorum = Queue::durable(name.clone(), QueueType::Quorum);
     quorum.arguments.delivery_limit = Some(7);
-    let found = lines(bench.transport().compare_queue(&quorum).await.unwrap());
+    let found = lines(bench.transport().compare_queue(&quorum).await.expect("the broker answers"));
     assert!(
         found.contains(&"x-queue-type is classic on the broker and quorum in the code".to_owned()),
         "{found:?}"
     );
     let transient = Queue { durable: false, ..Queue::durable(name, QueueType::Classic) };
     assert_eq!(
-        lines(bench.transport().compare_queue(&transient).await.unwrap()),
+        lines(bench.transport().compare_queue(&transient).await.expect("the broker answers")),
         ["durable is true on the broker and false in the code"]
     );
 }
@@ -74,12 +76,28 @@ pub async fn compare_queue_of_other_type(bench: &Bench) {
 pub async fn compare_missing(bench: &Bench) {
     for kind in [QueueType::Classic, QueueType::Quorum] {
         let queue = Queue::durable(bench.queue_name("missing"), kind);
-        assert_eq!(bench.transport().compare_queue(&queue).await.unwrap(), None);
+        assert_eq!(bench.transport().compare_queue(&queue).await.expect("the broker answers"), None);
         assert_eq!(bench.ready(&queue.name).await, None);
     }
     let exchange = Exchange::topic(bench.exchange_name("missing"));
     for _ in 0..2 {
-        assert_eq!(bench.transport().compare_exchange(&exchange).await.unwrap(), None);
+        assert_eq!(bench.transport().compare_exchange(&exchange).await.expect("the broker answers"), None);
+    }
+}
+
+/// RabbitMQ can be compared with by declaring only. What is added to such a declaration keeps it from making a queue, should the
+/// queue go between the look and the declaration.
+pub async fn a_probe_makes_no_queue(bench: &Bench) {
+    let mut quorum = Queue::durable(bench.queue_name("quorum"), QueueType::Quorum);
+    quorum.arguments.max_priority = Some(1);
+    let mut classic = Queue::durable(bench.queue_name("classic"), QueueType::Classic);
+    classic.arguments.delivery_limit = Some(1);
+    for (queue, argument) in [(quorum, "x-max-priority"), (classic, "x-delivery-limit")] {
+        let name = queue.name.clone();
+        let error = bench.try_queue(queue).await.expect_err("it is refused");
+        assert_eq!(error.kind(), ErrorKind::QueueOption, "{error}");
+        assert!(error.to_string().contains(argument), "{error}");
+        assert_eq!(bench.ready(&name).await, None);
     }
 }
 
@@ -87,7 +105,7 @@ pub async fn compare_missing(bench: &Bench) {
 pub async fn compare_exchange(bench: &Bench) {
     let name = bench.exchange("topic", ExchangeKind::Topic).await;
     let compared = |exchange: Exchange| async move {
-        lines(bench.transport().compare_exchange(&exchange).await.unwrap())
+        lines(bench.transport().compare_exchange(&exchange).await.expect("the broker answers"))
     };
     let same = Exchange::topic(name);
     assert_eq!(compared(same.clone()).await, [""; 0]);
@@ -106,7 +124,8 @@ pub async fn compare_exchange(bench: &Bench) {
 pub async fn delete_idle_queue(bench: &Bench) {
     for kind in [QueueType::Classic, QueueType::Quorum] {
         let name = bench.queue("q", kind, |_| {}).await;
-        let delete = || async { bench.transport().delete_idle_queue(&name, kind).await.unwrap() };
+        let delete =
+            || async { bench.transport().delete_idle_queue(&name, kind).await.expect("the broker answers") };
         bench.send(&name, "kept").await;
         bench.wait_for_ready(&name, 1).await;
         assert_eq!(delete().await, Deletion::Held("1 message".to_owned()));
@@ -125,9 +144,10 @@ pub async fn delete_unused_exchange(bench: &Bench) {
     let exchange = bench.exchange("topic", ExchangeKind::Topic).await;
     let queue = bench.classic("q", |_| {}).await;
     let binding = bench.bind(&exchange, &queue, "a.#").await;
-    let delete = || async { bench.transport().delete_unused_exchange(&exchange).await.unwrap() };
+    let delete =
+        || async { bench.transport().delete_unused_exchange(&exchange).await.expect("the broker answers") };
     assert_eq!(delete().await, Deletion::Held("others are bound to it".to_owned()));
-    bench.transport().unbind(&binding).await.unwrap();
+    bench.transport().unbind(&binding).await.expect("the broker answers");
     for _ in 0..2 {
         assert_eq!(delete().await, Deletion::Done);
     }
