@@ -45,6 +45,7 @@ on_both! {
     scenarios::a_binding_that_no_handler_wants_is_removed,
     scenarios::a_lock_ends_with_its_connection,
     scenarios::recreate_deletes_what_it_said,
+    scenarios::bindings_of_others_outlive_a_recreated_queue,
     scenarios::what_another_app_needs_stays,
     scenarios::appliers_do_not_lose_each_others_marks,
     scenarios::two_marks_of_one_app_become_one,

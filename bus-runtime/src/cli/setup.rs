@@ -79,12 +79,15 @@ async fn work(provision: &Provision, arguments: &SetupArgs, format: Output) -> R
     if arguments.dry_run {
         let drift = provision.diff().await?;
         return Ok(report::print(&match format {
-            Output::Table => drift::table(provision, &drift) + &impact(&doomed),
+            Output::Table => drift::table(provision, &drift) + &impact(&doomed, drift.unseen.as_deref()),
             Output::Json => drift::document(provision, &drift, &doomed),
         }));
     }
-    if !doomed.is_empty() && !arguments.yes && !confirmed(provision, &doomed) {
-        return Ok(ExitCode::from(REFUSED));
+    if !doomed.is_empty() {
+        let unseen = provision.diff().await?.unseen;
+        if !arguments.yes && !confirmed(provision, &doomed, unseen.as_deref()) {
+            return Ok(ExitCode::from(REFUSED));
+        }
     }
     let applied = provision.apply(&Apply { recreate: doomed, prune: arguments.prune }).await?;
     let printed = report::print(&match format {
@@ -100,7 +103,7 @@ async fn work(provision: &Provision, arguments: &SetupArgs, format: Output) -> R
 }
 
 /// What will be deleted, for people to read before it happens.
-fn impact(doomed: &[Doomed]) -> String {
+fn impact(doomed: &[Doomed], unseen: Option<&str>) -> String {
     let mut text = String::new();
     for one in doomed {
         text.push_str(&match one {
@@ -113,21 +116,29 @@ fn impact(doomed: &[Doomed]) -> String {
         });
     }
     if !doomed.is_empty() {
-        let messages: u64 = doomed.iter().map(Doomed::messages).sum();
+        let messages = match doomed.iter().map(Doomed::messages).sum::<u64>() {
+            1 => "1 message".to_owned(),
+            many => format!("{many} messages"),
+        };
         text.push_str(&format!(
-            "They will be declared anew. {messages} messages will be deleted, and those that are being handled. There is no undo.\n"
+            "They are declared anew. Deleted for good: {messages}, and those that are being handled.\n"
         ));
+        if let Some(why) = unseen {
+            text.push_str(&format!(
+                "Bindings that others made to them go too: they cannot be seen, as {why}\n"
+            ));
+        }
     }
     text
 }
 
 /// Shows what will be deleted, and asks for the name of the app.
-fn confirmed(provision: &Provision, doomed: &[Doomed]) -> bool {
+fn confirmed(provision: &Provision, doomed: &[Doomed], unseen: Option<&str>) -> bool {
     let name = &provision.owner.app;
     let mut stderr = std::io::stderr().lock();
     let address = provision.transport().describe().address;
     // Whoever cannot read it cannot say yes either.
-    let _ = write!(stderr, "On {address}:\n{}", impact(doomed));
+    let _ = write!(stderr, "On {address}:\n{}", impact(doomed, unseen));
     if !std::io::stdin().is_terminal() {
         let _ = writeln!(stderr, "Nothing is done: there is no terminal to ask on. To go ahead, say --yes.");
         return false;

@@ -65,9 +65,13 @@ impl Provision {
         let before = self.view(&marks).await?;
         let mut held = Vec::new();
         let recreated = self.tear_down(how, &before, &mut held).await?;
+        // Bindings that others made went with their queues; they are made again.
+        let foreign = recreated.iter().flat_map(|one| before.foreign_bindings_of(one));
+        let foreign: Vec<_> = foreign.filter_map(BindingDefinition::to_binding).collect();
         let view = if recreated.is_empty() { before } else { self.view(&marks).await? };
         let changes = view.drift().changes;
         self.transport.declare(&self.safe_part(&changes)).await?;
+        self.transport.declare(&Topology { bindings: foreign, ..Topology::default() }).await?;
         // Noted before anything is pruned: a crash from here on forgets nothing.
         marks.replace(&*self.transport, &self.owner, self.owned(&view, &changes, &[])).await?;
         let pruned = match how.prune {
@@ -87,6 +91,10 @@ impl Provision {
         bindings.extend(view.ours.bindings.iter().cloned());
         let mut gone = Vec::new();
         for doomed in &how.recreate {
+            if view.foreign_bindings_of(doomed).any(|binding| binding.to_binding().is_none()) {
+                held.push(unrestorable(doomed));
+                continue;
+            }
             match self.delete(doomed, &bindings).await? {
                 None => gone.push(doomed.clone()),
                 Some(why) => held.push(why),
@@ -154,6 +162,12 @@ impl Provision {
         owned.merge(earlier);
         owned
     }
+}
+
+fn unrestorable(doomed: &Doomed) -> Held {
+    let (Doomed::Queue { name, .. } | Doomed::Exchange { name }) = doomed;
+    let why = "somebody else has bound it with arguments, which would be lost".to_owned();
+    Held { what: format!("queue {name}"), why }
 }
 
 fn different_name(change: &Change) -> Option<&str> {

@@ -20,7 +20,7 @@ use self::look::Look;
 use self::mark::Marks;
 use crate::error::Error;
 use crate::topology::diff::{Change, Sides, diff};
-use crate::topology::{Definitions, Plan, Topology};
+use crate::topology::{BindingDefinition, Definitions, DestinationType, Plan, Topology};
 use crate::transport::Transport;
 
 pub use self::apply::{Applied, Apply, Held};
@@ -161,6 +161,20 @@ struct View {
 impl View {
     fn sides(&self) -> Sides<'_> {
         Sides { wanted: &self.wanted, ours: &self.ours, others: &self.others, seen: &self.look.seen }
+    }
+
+    /// The bindings of others that would go with this, as far as they can be seen. An exchange does not go while it is bound.
+    fn foreign_bindings_of(&self, doomed: &Doomed) -> impl Iterator<Item = &BindingDefinition> {
+        let queue = match doomed {
+            Doomed::Queue { name, .. } => Some(name.clone()),
+            Doomed::Exchange { .. } => None,
+        };
+        let known = [&self.wanted, &self.ours];
+        self.look.seen.bindings.iter().flatten().filter(move |binding| {
+            binding.destination_type == DestinationType::Queue
+                && queue.as_ref() == Some(&binding.destination)
+                && !known.iter().any(|side| side.bindings.contains(binding))
+        })
     }
 
     fn drift(&self) -> Drift {

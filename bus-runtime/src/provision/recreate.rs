@@ -20,7 +20,7 @@ pub enum Recreate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Doomed {
-    /// A queue with its messages.
+    /// A queue with its messages. Bindings that others made to it are made again, as far as they can be seen.
     Queue {
         /// Its name.
         name: String,
