@@ -119,6 +119,12 @@ impl AmqpUrl {
         &self.user
     }
 
+    /// The virtual host as one part of the path of a URL.
+    #[cfg(feature = "rabbitmq")]
+    pub(crate) fn vhost_in_path(&self) -> String {
+        parse::encode(&self.vhost)
+    }
+
     /// The virtual host.
     #[must_use]
     pub fn vhost(&self) -> &str {

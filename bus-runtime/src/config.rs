@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::broker_url::BrokerUrl;
 use crate::error::{Error, ErrorKind};
+use crate::provision::Declare;
 use crate::topology::PlanSettings;
 
 /// How long handlers may go on after a signal: below the 30 s after which Kubernetes and Docker kill.
@@ -17,11 +18,13 @@ pub(crate) const PUBLISH_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 const URL_VARIABLES: [&str; 4] = ["BROKER_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
 
 /// Every `BUS_*` variable that means something.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 15] = [
     "BUS_CONCURRENCY",
+    "BUS_DECLARE",
     "BUS_EXCHANGE",
     "BUS_EXCLUDE",
     "BUS_LOG_FORMAT",
+    "BUS_MANAGEMENT_URL",
     "BUS_OUTPUT",
     "BUS_PREFETCH",
     "BUS_PUBLISH_TIMEOUT",
@@ -52,6 +55,11 @@ pub struct Config {
     pub grace: Duration,
     /// How long a publish waits for its confirm: `BUS_PUBLISH_TIMEOUT`.
     pub publish_timeout: Duration,
+    /// What is declared at start: `BUS_DECLARE`.
+    pub declare: Declare,
+    /// Where RabbitMQ's management API is, which `topology diff` sees bindings through: `BUS_MANAGEMENT_URL`. `None` is port
+    /// 15672 of the broker's host.
+    pub management_url: Option<String>,
     /// Names and defaults of what is declared: `BUS_EXCHANGE`, `BUS_TIMEOUT`, `BUS_CONCURRENCY`, `BUS_PREFETCH`.
     pub plan: PlanSettings,
     /// How results are printed: `BUS_OUTPUT`.
@@ -81,6 +89,8 @@ impl Default for Config {
             wait_for_broker: None,
             grace: GRACE_DEFAULT,
             publish_timeout: PUBLISH_TIMEOUT_DEFAULT,
+            declare: Declare::default(),
+            management_url: None,
             plan: PlanSettings::default(),
             output: None,
             log_format: None,
@@ -113,6 +123,8 @@ impl Config {
             require_broker: vars.flag("BUS_REQUIRE_BROKER")?,
             handlers: vars.list("HANDLERS"),
             exclude: vars.list("BUS_EXCLUDE"),
+            declare: vars.declare()?,
+            management_url: vars.get("BUS_MANAGEMENT_URL").map(str::to_owned),
             output: vars.get("BUS_OUTPUT").map(str::to_owned),
             log_format: vars.get("BUS_LOG_FORMAT").map(str::to_owned),
             warnings: vars.unknown(),
@@ -177,6 +189,13 @@ impl Vars {
                     .with_help("it is `rabbitmq` or `embedded`; BROKER_URL wins over it"))
             }
         }
+    }
+
+    fn declare(&self) -> Result<Declare, Error> {
+        let Some(text) = self.get("BUS_DECLARE") else { return Ok(Declare::default()) };
+        let help = "say always, missing or never";
+        Declare::named(text)
+            .ok_or_else(|| invalid("BUS_DECLARE", text, "is not when something is declared", help))
     }
 
     fn flag(&self, name: &str) -> Result<bool, Error> {
@@ -275,6 +294,8 @@ mod tests {
             ("BUS_CONCURRENCY", "4"),
             ("BUS_REQUIRE_BROKER", "yes"),
             ("BUS_EXCHANGE", "events"),
+            ("BUS_DECLARE", "missing"),
+            ("BUS_MANAGEMENT_URL", "http://rabbit:15672"),
         ])
         .unwrap();
         assert_eq!(config.handlers, ["wiki::*", "billing::send"]);
@@ -283,6 +304,8 @@ mod tests {
         assert_eq!(config.plan.concurrency, 4);
         assert!(config.require_broker && config.broker_url.is_none());
         assert_eq!(config.plan.messages, "events");
+        assert_eq!(config.declare, Declare::Missing);
+        assert_eq!(config.management_url.as_deref(), Some("http://rabbit:15672"));
     }
 
     #[test]
@@ -290,6 +313,7 @@ mod tests {
         let table = [
             ("BUS_CONCURRENCY", "0"),
             ("BUS_PREFETCH", "many"),
+            ("BUS_DECLARE", "sometimes"),
             ("BUS_TIMEOUT", "30 parsecs"),
             ("BUS_REQUIRE_BROKER", "maybe"),
             ("BROKER_URL", "localhost:5672"),

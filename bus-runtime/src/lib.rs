@@ -22,6 +22,9 @@ mod registration;
 pub mod routing;
 pub mod topology;
 
+// On the broker: what is declared, and whose it is.
+pub mod provision;
+
 // Transports: what carries messages.
 pub mod transport;
 

@@ -43,19 +43,26 @@ impl Arena {
 
     /// An app with the handlers of one module, whatever else is linked.
     pub fn app(&self, module: &str) -> App {
-        let mut config = Config::default();
-        config.plan.prefix.clone_from(&self.prefix);
+        let config = self.config();
         let of_module =
             HandlerRegistration::linked().filter(|registration| registration.id().module == module);
         let app = of_module.fold(bus_runtime::app(), |app, registration| app.register(*registration));
         let app = app.name("test");
         match &self.place {
             Place::Embedded(broker) => app.config(config).embedded(broker),
-            Place::RabbitMq(url) => {
-                config.broker_url = Some(url.clone());
-                app.config(config)
-            }
+            Place::RabbitMq(_) => app.config(config),
         }
+    }
+
+    /// The settings of such an app.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        let mut config = Config::default();
+        config.plan.prefix.clone_from(&self.prefix);
+        if let Place::RabbitMq(url) = &self.place {
+            config.broker_url = Some(url.clone());
+        }
+        config
     }
 
     /// The broker itself.

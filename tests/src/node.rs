@@ -37,6 +37,7 @@ pub struct RabbitNode {
     port: u16,
     dist_port: u16,
     epmd_port: u16,
+    management_port: Option<u16>,
     process: Option<Child>,
     /// Erlang's name server: it would outlive a node that starts one itself.
     epmd: Child,
@@ -57,6 +58,13 @@ impl RabbitNode {
     /// # Panics
     /// When it does not start.
     pub async fn start() -> Self {
+        let mut node = Self::prepare();
+        node.boot().await;
+        node
+    }
+
+    /// A node that is not running yet.
+    fn prepare() -> Self {
         let home =
             tempfile::Builder::new().prefix("bus-rabbitmq-").tempdir().expect("a temporary directory").keep();
         let [port, dist_port, epmd_port] = free_ports();
@@ -68,9 +76,28 @@ impl RabbitNode {
                 .spawn()
                 .expect("epmd starts");
         std::fs::write(home.join("epmd"), epmd.id().to_string()).expect("a file for the guard");
-        let mut node = Self { home, name, port, dist_port, epmd_port, process: None, epmd, guard };
+        Self { home, name, port, dist_port, epmd_port, management_port: None, process: None, epmd, guard }
+    }
+
+    /// As [`start`](Self::start), with the management API.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_with_management() -> Self {
+        let mut node = Self::prepare();
+        let [port] = free_ports();
+        std::fs::write(node.home.join("enabled_plugins"), "[rabbitmq_management].").expect("a file");
+        let settings = format!("management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port}\n");
+        std::fs::write(node.home.join("rabbitmq.conf"), settings).expect("a file");
         node.boot().await;
+        node.management_port = Some(port);
         node
+    }
+
+    /// The address of the management API, when the node has one.
+    #[must_use]
+    pub fn management_url(&self) -> Option<String> {
+        self.management_port.map(|port| format!("http://127.0.0.1:{port}"))
     }
 
     /// The address of the node, as the user `guest`.
@@ -239,9 +266,9 @@ fn signal(name: &str, to: &str) {
     let _ = quiet(Command::new("kill").args([&format!("-{name}"), "--", to])).status();
 }
 
-/// Three ports that nobody listens on.
-fn free_ports() -> [u16; 3] {
-    let listeners = [(); 3].map(|()| TcpListener::bind(("127.0.0.1", 0)).expect("a free port"));
+/// Ports that nobody listens on.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind(("127.0.0.1", 0)).expect("a free port"));
     listeners.map(|listener| listener.local_addr().expect("its address").port())
 }
 

@@ -49,6 +49,8 @@ conformance! {
         no_priority;
     declaring: declare_twice, queue_mismatch, exchange_mismatch, refused_options, bind_missing, reserved_names, default_exchange_is_fixed, inspect, purge,
         get, delete, describe;
+    comparing: compare_queue, compare_queue_of_other_type, compare_missing, a_probe_makes_no_queue, compare_exchange, delete_idle_queue,
+        delete_unused_exchange;
 }
 
 fn on_embedded() -> Bench {

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::hub::Hub;
 use crate::middleware::Layers;
 use crate::names::QueueName;
+use crate::provision;
 use crate::publish::Publisher;
 use crate::seam;
 use crate::topology::{HandlerEntry, Plan, QueueEntry, naming};
@@ -77,7 +78,10 @@ pub(super) async fn prepare(
         Broker::Embedded(broker) => (Arc::new(broker.clone()), Some(broker)),
         Broker::Other(transport) => (transport, None),
     };
-    transport.declare(&plan.topology).await?;
+    provision::declare(&*transport, &plan, config.declare).await?;
+    if provision::is_worth_a_note(config.declare, &plan.topology, embedded.is_some()) {
+        provision::remember(&transport, &plan.topology, &app.owner(&config)).await;
+    }
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
     hub.publish_timeout = config.publish_timeout;

@@ -16,6 +16,7 @@ use crate::extract::{Arguments, StateMap};
 use crate::hub::Observer;
 use crate::middleware::{HandlerService, Layers};
 use crate::outcome::Outcome;
+use crate::provision::{Owner, Provision};
 use crate::registration::HandlerRegistration;
 use crate::topology::{HandlerEntry, Plan, plan};
 use crate::transport::embedded::EmbeddedBroker;
@@ -247,8 +248,26 @@ impl App {
         bus::prepare(self, config, Plan::default(), broker).await.map(|(bus, _)| bus)
     }
 
+    /// Connects to look at what the app has on the broker, and to change that; starts nothing. All handlers count, whatever
+    /// `--handlers` says.
+    ///
+    /// # Errors
+    /// Whatever keeps the app from connecting, or its handlers from fitting together.
+    ///
+    /// # Cancel safety
+    /// Safe to cancel.
+    pub async fn provision(&self) -> Result<Provision, Error> {
+        let config = self.settings()?;
+        let plan = self.plan_with(&config).map_err(first)?;
+        let transport = self.connect_only().await?;
+        Ok(Provision::new(transport, &plan, self.owner(&config)))
+    }
+
+    pub(crate) fn owner(&self, config: &Config) -> Owner {
+        Owner { prefix: config.plan.prefix.clone(), app: self.app_name(), version: self.version.clone() }
+    }
+
     /// Connects without starting anything.
-    #[cfg(feature = "cli")]
     pub(crate) async fn connect_only(&self) -> Result<Arc<dyn Transport>, Error> {
         Ok(match self.connect(&self.settings()?).await? {
             Broker::Embedded(broker) => Arc::new(broker),
@@ -395,8 +414,11 @@ const CONNECT_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Durati
 
 #[cfg(feature = "rabbitmq")]
 async fn connect(url: &BrokerUrl, name: &str, config: &Config) -> Result<Broker, Error> {
-    let options =
-        crate::transport::RabbitMqOptions { name: name.to_owned(), publish_timeout: config.publish_timeout };
+    let options = crate::transport::RabbitMqOptions {
+        name: name.to_owned(),
+        publish_timeout: config.publish_timeout,
+        management_url: config.management_url.clone(),
+    };
     let transport = crate::transport::RabbitMq::connect_with(url, options).await?;
     Ok(Broker::Other(Arc::new(transport)))
 }

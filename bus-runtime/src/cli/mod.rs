@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 
 mod banner;
 mod check;
+mod drift;
 mod explain;
 mod handlers;
 mod log;
@@ -27,8 +28,9 @@ pub use run::RunArgs;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   success, and a clean end after SIGTERM or SIGINT
-  1   the answer is bad: `check` found problems
+  1   the answer is bad: `check` found problems, `topology diff` differences
   2   the command line or its input is wrong
+  3   some of it could not be done
   69  the broker can't be reached
   70  internal error
   75  handlers were interrupted; their messages went back to their queues
@@ -119,15 +121,17 @@ pub enum Command {
     /// List the handlers, or explain who receives a routing key
     #[command(visible_alias = "list")]
     Handlers(handlers::HandlersArgs),
-    /// Declare the exchanges, queues and bindings that the handlers need
+    /// Declare the exchanges, queues and bindings that the handlers need (the same as `topology apply`)
     Setup(setup::SetupArgs),
     /// Publish a message by hand
     #[command(visible_alias = "send")]
     Publish(publish::PublishArgs),
     /// Check the handlers against each other, without a broker
     Check(check::CheckArgs),
-    /// Show the exchanges, queues and bindings that the handlers need
+    /// Show, compare, declare or export the exchanges, queues and bindings that the handlers need
     Topology(topology::TopologyArgs),
+    /// Write a file that RabbitMQ imports (the same as `topology export`)
+    Definitions(topology::ExportArgs),
 }
 
 /// Without a command, the program runs its handlers: the options of `run` may stand here
@@ -197,13 +201,14 @@ impl App {
                 run::run(app, &arguments)
             }
             Command::Handlers(arguments) => handlers::handlers(&app, &arguments, format),
-            Command::Setup(arguments) => setup::setup(&app, &arguments, format),
+            Command::Setup(arguments) => setup::setup(app, &arguments, format),
             Command::Publish(arguments) => {
                 log::install(options, log_format);
                 publish::publish(app, arguments)
             }
             Command::Check(arguments) => check::check(&app, &arguments),
-            Command::Topology(arguments) => topology::topology(&app, &arguments, format),
+            Command::Topology(arguments) => topology::topology(app, &arguments, format),
+            Command::Definitions(arguments) => topology::export(&app, &arguments),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{banner, block_on, report};
 use crate::app::{App, Drained};
 use crate::config::Patience;
 use crate::error::{Error, ErrorKind};
+use crate::provision::Declare;
 
 /// Options of `run`.
 #[derive(Args, Clone, Debug, Default)]
@@ -31,6 +32,9 @@ pub struct RunArgs {
     /// How long to try to reach a broker that is away at start: a time, or `forever` (the default) [env: BUS_WAIT_FOR_BROKER]
     #[arg(long, value_name = "TIME")]
     wait_for_broker: Option<String>,
+    /// What is declared at start: everything, what is missing, or nothing but a check [env: BUS_DECLARE]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    declare: Option<Declare>,
     /// Handle what is queued, then exit
     #[arg(long, visible_alias = "drain-and-exit")]
     once: bool,
@@ -76,6 +80,7 @@ impl RunArgs {
         app.with_config(|config| {
             // A worker that starts before its broker is no mistake; other commands fail at once.
             config.wait_for_broker = wait.or(config.wait_for_broker).or(Some(Patience::Forever));
+            config.declare = self.declare.unwrap_or(config.declare);
             config.require_broker |= self.require_broker;
             if !self.handlers.is_empty() {
                 config.handlers.clone_from(&self.handlers);

@@ -1,15 +1,17 @@
-//! `topology print`: what the handlers need on the broker.
+//! `topology`: what the handlers need on the broker, what differs there, and as a file for others to import.
 
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
 
+use super::drift::{self, Target};
+use super::setup::{self, SetupArgs};
 use super::table::Table;
-use super::{Output, report};
+use super::{Output, block_on, report, run};
 use crate::app::App;
-use crate::envelope::{HeaderValue, Headers};
-use crate::topology::{Destination, Topology};
+use crate::provision::Drift;
+use crate::topology::{Definitions, Destination, Plan, Topology};
 
 /// Options of `topology`.
 #[derive(Args, Clone, Debug)]
@@ -22,16 +24,97 @@ pub struct TopologyArgs {
 enum TopologyCommand {
     /// Print the exchanges, queues and bindings that the handlers need; no broker is asked
     Print,
+    /// Tell what differs on the broker, and what removed handlers have left behind; 1 when something does
+    Diff(DiffArgs),
+    /// Declare what is missing (the same as `setup`)
+    Apply(SetupArgs),
+    /// Write a file that RabbitMQ imports; no broker is asked
+    Export(ExportArgs),
 }
 
-pub(super) fn topology(app: &App, arguments: &TopologyArgs, format: Output) -> ExitCode {
-    let TopologyCommand::Print = arguments.command;
+/// Options of `topology diff`.
+#[derive(Args, Clone, Debug)]
+struct DiffArgs {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Options of `topology export` and of `definitions`.
+#[derive(Args, Clone, Debug)]
+pub struct ExportArgs {
+    /// In which form
+    #[arg(long, value_enum, default_value_t = Format::Definitions)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For `rabbitmqctl import_definitions`, the management page, or `load_definitions` in rabbitmq.conf
+    Definitions,
+}
+
+/// The command ran, and there are differences.
+const DRIFT: u8 = 1;
+
+pub(super) fn topology(app: App, arguments: &TopologyArgs, format: Output) -> ExitCode {
+    match &arguments.command {
+        TopologyCommand::Print => print(&app, format),
+        TopologyCommand::Diff(arguments) => diff(app, arguments, format),
+        TopologyCommand::Apply(arguments) => setup::setup(app, arguments, format),
+        TopologyCommand::Export(arguments) => export(&app, arguments),
+    }
+}
+
+fn print(app: &App, format: Output) -> ExitCode {
+    with_plan(app, |plan| match format {
+        Output::Table => table(&plan.topology),
+        Output::Json => document(&plan.topology),
+    })
+}
+
+/// Writes a definitions file. It has no users and no permissions, and leaves out exclusive queues: those end with their worker.
+pub(super) fn export(app: &App, arguments: &ExportArgs) -> ExitCode {
+    let Format::Definitions = arguments.format;
+    let vhost = match app.settings() {
+        Ok(config) => config.broker_url.and_then(|url| Some(url.amqp()?.vhost().to_owned())),
+        Err(error) => return report::failed(&[error]),
+    };
+    let vhost = vhost.unwrap_or_else(|| "/".to_owned());
+    with_plan(app, |plan| format!("{:#}\n", Definitions::from(&plan.topology).document(&vhost)))
+}
+
+fn with_plan(app: &App, text: impl FnOnce(&Plan) -> String) -> ExitCode {
     match app.plan() {
-        Ok(plan) => report::print(&match format {
-            Output::Table => table(&plan.topology),
-            Output::Json => document(&plan.topology),
-        }),
+        Ok(plan) => report::print(&text(&plan)),
         Err(errors) => report::failed(&errors),
+    }
+}
+
+fn diff(mut app: App, arguments: &DiffArgs, format: Output) -> ExitCode {
+    if let Err(errors) = app.plan() {
+        return report::failed(&errors);
+    }
+    if let Err(error) = app.needs_remote_broker("topology diff") {
+        return report::failed(&[error]);
+    }
+    arguments.target.apply(&mut app);
+    let result = block_on(async {
+        let provision = app.provision().await?;
+        let drift = provision.diff().await;
+        provision.transport().close(run::CLOSE_TIMEOUT).await;
+        drift.map(|drift| (provision, drift))
+    });
+    let (provision, drift) = match result.and_then(|drift| drift) {
+        Ok(seen) => seen,
+        Err(error) => return report::failed(&[error]),
+    };
+    let printed = report::print(&match format {
+        Output::Table => drift::table(&provision, &drift),
+        Output::Json => drift::document(&provision, &drift, &[]),
+    });
+    match drift {
+        Drift { changes, .. } if changes.is_empty() => printed,
+        _ => ExitCode::from(DRIFT),
     }
 }
 
@@ -70,44 +153,8 @@ fn destination(destination: &Destination) -> String {
 }
 
 fn document(topology: &Topology) -> String {
-    let exchanges: Vec<_> = topology
-        .exchanges
-        .iter()
-        .map(|exchange| json!({ "name": exchange.name.as_str(), "type": exchange.kind.as_str(), "durable": exchange.durable }))
-        .collect();
-    let queues: Vec<_> = topology
-        .queues
-        .iter()
-        .map(|queue| {
-            json!({
-                "name": queue.name.as_str(),
-                "durable": queue.durable,
-                "exclusive": queue.exclusive,
-                "arguments": values(&queue.arguments.to_table()),
-            })
-        })
-        .collect();
-    let bindings: Vec<_> = topology
-        .bindings
-        .iter()
-        .map(|binding| {
-            let (kind, name) = match &binding.destination {
-                Destination::Queue(queue) => ("queue", queue.as_str()),
-                Destination::Exchange(exchange) => ("exchange", exchange.as_str()),
-            };
-            json!({ "source": binding.exchange.as_str(), "key": binding.key.as_str(), "destination": name, "destination_type": kind })
-        })
-        .collect();
+    let Definitions { queues, exchanges, bindings } = Definitions::from(topology);
     let document =
         json!({ "schema": "bus.topology/1", "exchanges": exchanges, "queues": queues, "bindings": bindings });
     format!("{document:#}\n")
-}
-
-fn values(table: &Headers) -> Value {
-    let value = |value: &HeaderValue| match value {
-        HeaderValue::Int(number) => json!(number),
-        HeaderValue::Bool(flag) => json!(flag),
-        other => json!(other.to_string()),
-    };
-    table.iter().map(|(name, item)| (name.to_owned(), value(item))).collect()
 }

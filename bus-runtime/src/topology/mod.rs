@@ -1,7 +1,9 @@
 //! Exchanges, queues and bindings as plain data, the same for every transport.
 
 mod contradictions;
+mod definitions;
 pub mod delay;
+pub mod diff;
 mod handler;
 pub mod naming;
 pub mod plan;
@@ -13,6 +15,9 @@ use crate::binding_key::BindingKey;
 use crate::envelope::{HeaderValue, Headers};
 use crate::names::{ExchangeName, QueueName};
 
+pub use definitions::{
+    Arguments, BindingDefinition, Definitions, DestinationType, ExchangeDefinition, QueueDefinition,
+};
 pub use handler::{CapturingKey, HandlerEntry, HandlerKind};
 pub use plan::{Plan, PlanSettings, QueueEntry, plan};
 
@@ -40,6 +45,19 @@ impl Topology {
         add(&mut self.exchanges, other.exchanges);
         add(&mut self.queues, other.queues);
         add(&mut self.bindings, other.bindings);
+    }
+
+    /// What stays on the broker when every program has ended: all but exclusive queues and their bindings.
+    pub(crate) fn lasting(&self) -> Topology {
+        let exclusive =
+            |name: &QueueName| self.queues.iter().any(|queue| queue.name == *name && queue.exclusive);
+        let mut lasting = self.clone();
+        lasting.queues.retain(|queue| !queue.exclusive);
+        lasting.bindings.retain(|binding| match &binding.destination {
+            Destination::Queue(queue) => !exclusive(queue),
+            Destination::Exchange(_) => true,
+        });
+        lasting
     }
 }
 

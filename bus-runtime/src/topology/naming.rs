@@ -33,6 +33,28 @@ pub(crate) fn ladder(prefix: &str, level: u32) -> String {
     format!("{prefix}{OWN_PREFIX}ladder.{level:02}")
 }
 
+/// Whether Bus declares a queue of this name while it runs, whatever the handlers are: the ladder, and answers to commands.
+pub(crate) fn is_run_time(name: &str) -> bool {
+    ["bus.ladder.", "bus.reply."].iter().any(|own| name.starts_with(own) || name.contains(&format!(".{own}")))
+}
+
+/// Whether Bus declares a queue or an exchange of this name for delays.
+#[cfg(feature = "cli")]
+pub(crate) fn is_helper(name: &str) -> bool {
+    let after = |own: &str| name.starts_with(own) || name.contains(&format!(".{own}"));
+    after("bus.delay.") || after(DUE_QUEUE)
+}
+
+/// `bus.topology`: the queue that holds what was declared, one message for each app.
+pub(crate) fn marks(prefix: &str) -> String {
+    format!("{prefix}{OWN_PREFIX}topology")
+}
+
+/// `bus.topology.lock`: the exclusive queue that whoever reads or writes the marks holds.
+pub(crate) fn marks_lock(prefix: &str) -> String {
+    format!("{prefix}{OWN_PREFIX}topology.lock")
+}
+
 /// `bus.due`, where the ladder ends.
 pub(crate) fn due(prefix: &str) -> String {
     format!("{prefix}{DUE_QUEUE}")

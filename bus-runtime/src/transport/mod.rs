@@ -10,7 +10,8 @@ use std::time::Duration;
 use crate::envelope::Envelope;
 use crate::error::Error;
 use crate::names::{ExchangeName, QueueName};
-use crate::topology::{Binding, Topology};
+use crate::topology::diff::Difference;
+use crate::topology::{Binding, BindingDefinition, Exchange, Queue, QueueType, Topology};
 
 pub mod embedded;
 #[cfg(feature = "rabbitmq")]
@@ -42,6 +43,30 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// What the broker says.
     fn inspect<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Option<QueueState>, Error>>;
+
+    /// How an exchange differs from this declaration; `None` when it does not exist. Changes nothing.
+    ///
+    /// # Errors
+    /// What the broker says.
+    fn compare_exchange<'a>(
+        &'a self,
+        wanted: &'a Exchange,
+    ) -> BoxFuture<'a, Result<Option<Vec<Difference>>, Error>>;
+
+    /// How a queue differs from this declaration; `None` when it does not exist. Changes nothing.
+    ///
+    /// # Errors
+    /// What the broker says.
+    fn compare_queue<'a>(
+        &'a self,
+        wanted: &'a Queue,
+    ) -> BoxFuture<'a, Result<Option<Vec<Difference>>, Error>>;
+
+    /// Every binding of the broker, but for those of the default exchange.
+    ///
+    /// # Errors
+    /// Why they cannot be seen: AMQP 0-9-1 has no question for them, so RabbitMQ answers through its management API only.
+    fn survey(&self) -> BoxFuture<'_, Result<Survey, Error>>;
 
     /// Publishes one message and waits for the broker's confirm.
     ///
@@ -81,6 +106,28 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// What the broker says.
     fn delete_queue<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Deletes a queue with its bindings, unless it holds messages or has consumers; done when there was none.
+    ///
+    /// RabbitMQ cannot do this in one step for quorum queues: what arrives between the look and the deletion goes with the
+    /// queue. Whoever must not lose it removes the bindings first.
+    ///
+    /// # Errors
+    /// What the broker says.
+    fn delete_idle_queue<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        queue_type: QueueType,
+    ) -> BoxFuture<'a, Result<Deletion, Error>>;
+
+    /// Deletes an exchange that nothing is bound to; done when there was none.
+    ///
+    /// # Errors
+    /// What the broker says.
+    fn delete_unused_exchange<'a>(
+        &'a self,
+        exchange: &'a ExchangeName,
+    ) -> BoxFuture<'a, Result<Deletion, Error>>;
 
     /// Deletes an exchange with its bindings; `Ok` when there was none.
     ///
@@ -140,6 +187,44 @@ pub struct QueueState {
     pub ready: u64,
     /// Consumers of the queue, of all connections.
     pub consumers: u32,
+}
+
+/// What became of a deletion that must not harm anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Deletion {
+    /// It is gone, or never was there.
+    Done,
+    /// It is still there, and why: `3 messages, 1 consumer`.
+    Held(String),
+}
+
+impl QueueState {
+    /// What keeps the queue from being deleted without harm.
+    pub(crate) fn hold(self) -> Option<String> {
+        let Self { ready, consumers } = self;
+        let one_or_many = |count: u64, noun: &str| match count {
+            1 => format!("1 {noun}"),
+            many => format!("{many} {noun}s"),
+        };
+        match (ready, u64::from(consumers)) {
+            (0, 0) => None,
+            (messages, 0) => Some(one_or_many(messages, "message")),
+            (0, consumers) => Some(one_or_many(consumers, "consumer")),
+            (messages, consumers) => {
+                Some(format!("{}, {}", one_or_many(messages, "message"), one_or_many(consumers, "consumer")))
+            }
+        }
+    }
+}
+
+/// What [`Transport::survey`] sees.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Survey {
+    /// Product and version of the broker.
+    pub server: String,
+    /// Every binding but those of the default exchange.
+    pub bindings: Vec<BindingDefinition>,
 }
 
 /// How to consume a queue.

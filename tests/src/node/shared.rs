@@ -87,7 +87,11 @@ impl RabbitNode {
 /// When it cannot be reached.
 pub async fn connect(url: &str) -> Arc<RabbitMq> {
     let url = BrokerUrl::parse(url).expect("the URL of a broker");
-    let options = RabbitMqOptions { name: "bus-tests".to_owned(), publish_timeout: Duration::from_secs(20) };
+    let options = RabbitMqOptions {
+        name: "bus-tests".to_owned(),
+        publish_timeout: Duration::from_secs(20),
+        ..RabbitMqOptions::default()
+    };
     Arc::new(RabbitMq::connect_with(&url, options).await.expect("a connection to RabbitMQ"))
 }
 

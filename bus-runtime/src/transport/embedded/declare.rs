@@ -7,6 +7,7 @@ use super::{delete::Will, errors};
 use crate::error::Error;
 use crate::names::{ExchangeName, QueueName, RoutingKey};
 use crate::seam;
+use crate::topology::diff::Difference;
 use crate::topology::{self, Binding, Destination, ExchangeKind, QueueType, Topology};
 
 /// What only the broker itself may declare.
@@ -130,42 +131,55 @@ impl State {
 }
 
 fn same_exchange(has: &topology::Exchange, wants: &topology::Exchange) -> Result<(), Error> {
+    refuse("exchange", &wants.name, exchange_differences(has, wants))
+}
+
+fn same_queue(has: &topology::Queue, wants: &topology::Queue) -> Result<(), Error> {
+    refuse("queue", &wants.name, queue_differences(has, wants))
+}
+
+/// Everything in which an exchange differs from a declaration.
+pub(super) fn exchange_differences(has: &topology::Exchange, wants: &topology::Exchange) -> Vec<Difference> {
     let properties = [
         ("type", has.kind.to_string(), wants.kind.to_string()),
         ("durable", has.durable.to_string(), wants.durable.to_string()),
         ("auto_delete", has.auto_delete.to_string(), wants.auto_delete.to_string()),
     ];
-    same("exchange", &wants.name, &properties)
+    properties.into_iter().filter_map(different).collect()
 }
 
-fn same_queue(has_queue: &topology::Queue, wants_queue: &topology::Queue) -> Result<(), Error> {
+/// Everything in which a queue differs from a declaration.
+pub(super) fn queue_differences(has: &topology::Queue, wants: &topology::Queue) -> Vec<Difference> {
     let type_of = |queue: &topology::Queue| queue.arguments.queue_type.as_str().to_owned();
     let properties = [
-        ("x-queue-type", type_of(has_queue), type_of(wants_queue)),
-        ("durable", has_queue.durable.to_string(), wants_queue.durable.to_string()),
-        ("auto_delete", has_queue.auto_delete.to_string(), wants_queue.auto_delete.to_string()),
+        ("x-queue-type", type_of(has), type_of(wants)),
+        ("durable", has.durable.to_string(), wants.durable.to_string()),
+        ("auto_delete", has.auto_delete.to_string(), wants.auto_delete.to_string()),
     ];
-    same("queue", &wants_queue.name, &properties)?;
-    let (has_table, wants_table) = (has_queue.arguments.to_table(), wants_queue.arguments.to_table());
-    for (argument, _) in has_table.iter().chain(wants_table.iter()) {
-        let [has, wants] =
-            [&has_table, &wants_table].map(|table| table.get(argument).map(ToString::to_string));
-        if has != wants {
-            return Err(errors::mismatch(
-                "queue",
-                &wants_queue.name,
-                argument,
-                has.as_deref(),
-                wants.as_deref(),
-            ));
-        }
-    }
-    Ok(())
+    let (has, wants) = (has.arguments.to_table(), wants.arguments.to_table());
+    let mut names: Vec<&str> = has.iter().chain(wants.iter()).map(|(name, _)| name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| *name != "x-queue-type");
+    let arguments = names.into_iter().filter_map(|name| {
+        let [current, wanted] = [&has, &wants].map(|table| table.get(name).map(ToString::to_string));
+        (current != wanted).then(|| Difference { argument: name.to_owned(), wanted, current })
+    });
+    properties.into_iter().filter_map(different).chain(arguments).collect()
 }
 
-fn same(what: &str, name: &str, properties: &[(&str, String, String)]) -> Result<(), Error> {
-    match properties.iter().find(|(_, has, wants)| has != wants) {
-        Some((property, has, wants)) => Err(errors::mismatch(what, name, property, Some(has), Some(wants))),
+fn different((property, has, wants): (&str, String, String)) -> Option<Difference> {
+    let difference = |argument: &str| Difference {
+        argument: argument.to_owned(),
+        wanted: Some(wants.clone()),
+        current: Some(has.clone()),
+    };
+    (has != wants).then(|| difference(property))
+}
+
+fn refuse(what: &str, name: &str, differences: Vec<Difference>) -> Result<(), Error> {
+    match differences.into_iter().next() {
+        Some(first) => Err(errors::mismatch(what, name, &first)),
         None => Ok(()),
     }
 }

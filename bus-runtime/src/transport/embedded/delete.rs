@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::exchange::{ExchangeId, Source, Target};
+use super::exchange::{Exchange, ExchangeId, Source, Target};
 use super::queue::{ConnectionId, Holder, QueueId};
 use super::ready::Entry;
 use super::slots::Key;
@@ -12,6 +12,7 @@ use crate::binding_key::BindingKey;
 use crate::error::Error;
 use crate::names::{ExchangeName, QueueName};
 use crate::topology::{self, Binding, Destination};
+use crate::transport::{Deletion, QueueState};
 
 /// What consumers of a deleted queue need to declare it anew.
 #[derive(Debug)]
@@ -28,6 +29,30 @@ impl State {
             self.remove_queue(id);
         }
         Ok(())
+    }
+
+    /// Deletes a queue that is empty and has no consumers. What is out for handling or stuck counts as being in it.
+    pub(super) fn delete_idle_queue(
+        &mut self,
+        name: &QueueName,
+        connection: ConnectionId,
+    ) -> Result<Deletion, Error> {
+        if !self.queue_ids.contains_key(name) {
+            return Ok(Deletion::Done);
+        }
+        let id = self.find_queue(name, connection)?;
+        let hold = self.queues.get(id).and_then(|queue| {
+            let inside = queue.ready.len() + queue.held.len() + queue.stuck.len();
+            let consumers = u32::try_from(queue.consumers.len()).unwrap_or(u32::MAX);
+            QueueState { ready: inside as u64, consumers }.hold()
+        });
+        Ok(match hold {
+            Some(why) => Deletion::Held(why),
+            None => {
+                self.remove_queue(id);
+                Deletion::Done
+            }
+        })
     }
 
     /// Deletes a queue with its messages and bindings.
@@ -70,6 +95,15 @@ impl State {
     fn lose(&mut self, entries: Vec<Entry>) {
         self.totals.deleted += entries.len() as u64;
         entries.into_iter().for_each(|entry| self.forget(entry));
+    }
+
+    /// Deletes an exchange that no binding leads from.
+    pub(super) fn delete_unused_exchange(&mut self, name: &ExchangeName) -> Result<Deletion, Error> {
+        let exchange = self.exchange_ids.get(name).and_then(|id| self.exchanges.get(*id));
+        if exchange.is_some_and(Exchange::is_used) {
+            return Ok(Deletion::Held("others are bound to it".to_owned()));
+        }
+        self.delete_exchange(name).map(|()| Deletion::Done)
     }
 
     pub(super) fn delete_exchange(&mut self, name: &ExchangeName) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::names::{ExchangeName, QueueName};
+use crate::topology::diff::Difference;
 
 pub(super) fn no_queue(name: &QueueName) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no queue `{name}`"))
@@ -66,20 +67,8 @@ pub(super) fn option(queue: &QueueName, problem: &str) -> Error {
     Error::new(ErrorKind::QueueOption, format!("queue `{queue}`: {problem}"))
 }
 
-/// `already exists with x-message-ttl = 1000, not 2000`, and the like.
-pub(super) fn mismatch(
-    what: &str,
-    name: &str,
-    argument: &str,
-    has: Option<&str>,
-    wants: Option<&str>,
-) -> Error {
-    let difference = match (has, wants) {
-        (Some(has), Some(wants)) => format!("with {argument} = {has}, not {wants}"),
-        (Some(has), None) => format!("with {argument} = {has}, not without it"),
-        (None, Some(wants)) => format!("without {argument}, not with {argument} = {wants}"),
-        (None, None) => format!("with another {argument}"),
-    };
-    Error::new(ErrorKind::Mismatch, format!("{what} `{name}` already exists {difference}"))
+/// The first of all differences, as RabbitMQ reports it.
+pub(super) fn mismatch(what: &str, name: &str, difference: &Difference) -> Error {
+    Error::new(ErrorKind::Mismatch, format!("{what} `{name}` exists with other arguments: {difference}"))
         .with_help(format!("declare it as it is, or delete the {what} first; its messages go with it"))
 }

@@ -61,6 +61,11 @@ impl Exchange {
         self.bindings -= usize::from(removed);
         removed && self.bindings == 0 && self.declared.auto_delete
     }
+
+    /// Whether bindings lead from it.
+    pub(super) fn is_used(&self) -> bool {
+        self.bindings > 0
+    }
 }
 
 #[derive(Debug)]

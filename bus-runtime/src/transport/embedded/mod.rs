@@ -1,5 +1,6 @@
 //! A broker inside this process that behaves as RabbitMQ does.
 
+mod compare;
 mod connection;
 mod consumer;
 mod dead_letter;

@@ -9,10 +9,11 @@ use super::{publish::publish, queue::Holder};
 use crate::envelope::Envelope;
 use crate::error::{Error, ErrorKind};
 use crate::names::{ExchangeName, QueueName};
-use crate::topology::{Binding, Topology};
+use crate::topology::diff::Difference;
+use crate::topology::{Binding, Exchange, Queue, QueueType, Topology};
 use crate::transport::{
-    BoxFuture, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Incoming, QueueState, Transport,
-    TransportDescription,
+    BoxFuture, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Deletion, Incoming, QueueState,
+    Survey, Transport, TransportDescription,
 };
 
 impl Transport for EmbeddedBroker {
@@ -35,6 +36,27 @@ impl Transport for EmbeddedBroker {
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
                 found => found,
             }
+        })
+    }
+
+    fn compare_exchange<'a>(
+        &'a self,
+        wanted: &'a Exchange,
+    ) -> BoxFuture<'a, Result<Option<Vec<Difference>>, Error>> {
+        Box::pin(async { self.connection.with(|state, _| Ok(state.compare_exchange(wanted))) })
+    }
+
+    fn compare_queue<'a>(
+        &'a self,
+        wanted: &'a Queue,
+    ) -> BoxFuture<'a, Result<Option<Vec<Difference>>, Error>> {
+        Box::pin(async { self.connection.with(|state, connection| state.compare_queue(wanted, connection)) })
+    }
+
+    fn survey(&self) -> BoxFuture<'_, Result<Survey, Error>> {
+        Box::pin(async {
+            let server = self.describe().server;
+            self.connection.with(|state, _| Ok(Survey { server, bindings: state.bindings() }))
         })
     }
 
@@ -73,6 +95,23 @@ impl Transport for EmbeddedBroker {
 
     fn delete_queue<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async { self.connection.with(|state, connection| state.delete_queue(queue, connection)) })
+    }
+
+    fn delete_idle_queue<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        _queue_type: QueueType,
+    ) -> BoxFuture<'a, Result<Deletion, Error>> {
+        Box::pin(async {
+            self.connection.with(|state, connection| state.delete_idle_queue(queue, connection))
+        })
+    }
+
+    fn delete_unused_exchange<'a>(
+        &'a self,
+        exchange: &'a ExchangeName,
+    ) -> BoxFuture<'a, Result<Deletion, Error>> {
+        Box::pin(async { self.connection.with(|state, _| state.delete_unused_exchange(exchange)) })
     }
 
     fn delete_exchange<'a>(&'a self, exchange: &'a ExchangeName) -> BoxFuture<'a, Result<(), Error>> {

@@ -13,11 +13,12 @@ use crate::broker_url::{AmqpUrl, BrokerUrl};
 use crate::envelope::Envelope;
 use crate::error::{Error, ErrorKind};
 use crate::names::{ExchangeName, QueueName};
-use crate::topology::{Binding, Topology};
+use crate::topology::diff::Difference;
+use crate::topology::{Binding, Exchange, Queue, QueueType, Topology};
 
 use super::{
-    BoxFuture, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Incoming, QueueState, Transport,
-    TransportDescription,
+    BoxFuture, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Deletion, Incoming, QueueState,
+    Survey, Transport, TransportDescription,
 };
 
 mod backoff;
@@ -26,6 +27,8 @@ mod consume;
 mod convert;
 mod declare;
 mod get;
+mod management;
+mod probe;
 mod publish;
 mod reply;
 mod settle;
@@ -50,6 +53,7 @@ pub struct RabbitMq {
     declared: Arc<Declared>,
     getter: Getter,
     server: String,
+    management_url: Option<String>,
 }
 
 /// How to connect to RabbitMQ, besides its address.
@@ -59,11 +63,14 @@ pub struct RabbitMqOptions {
     pub name: String,
     /// How long a publish waits for its confirm, a lost connection included.
     pub publish_timeout: Duration,
+    /// Where the management API is, such as `http://rabbit:15672`; without it, at port 15672 of the broker's host. Only
+    /// [`survey`](Transport::survey) asks it.
+    pub management_url: Option<String>,
 }
 
 impl Default for RabbitMqOptions {
     fn default() -> Self {
-        Self { name: "bus".to_owned(), publish_timeout: PUBLISH_TIMEOUT }
+        Self { name: "bus".to_owned(), publish_timeout: PUBLISH_TIMEOUT, management_url: None }
     }
 }
 
@@ -95,7 +102,7 @@ impl RabbitMq {
                 format!("`{url}` is not the address of a RabbitMQ server"),
             ));
         };
-        let RabbitMqOptions { name, publish_timeout } = options;
+        let RabbitMqOptions { name, publish_timeout, management_url } = options;
         let declared = Arc::new(Declared::default());
         let consuming = Link::start(Role::Consume, url, &name, declared.clone()).await?;
         let publishing = match Link::start(Role::Publish, url, &name, declared.clone()).await {
@@ -115,6 +122,7 @@ impl RabbitMq {
             declared,
             getter: Getter::default(),
             server,
+            management_url,
         })
     }
 
@@ -143,6 +151,27 @@ impl Transport for RabbitMq {
 
     fn inspect<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Option<QueueState>, Error>> {
         Box::pin(async move { declare::inspect(&*self.live().await?, queue).await })
+    }
+
+    fn compare_exchange<'a>(
+        &'a self,
+        wanted: &'a Exchange,
+    ) -> BoxFuture<'a, Result<Option<Vec<Difference>>, Error>> {
+        Box::pin(async move { probe::compare_exchange(&*self.live().await?, wanted).await })
+    }
+
+    fn compare_queue<'a>(
+        &'a self,
+        wanted: &'a Queue,
+    ) -> BoxFuture<'a, Result<Option<Vec<Difference>>, Error>> {
+        Box::pin(async move { probe::compare_queue(&*self.live().await?, wanted).await })
+    }
+
+    fn survey(&self) -> BoxFuture<'_, Result<Survey, Error>> {
+        Box::pin(async move {
+            let live = self.live().await?;
+            management::survey(&self.url, &live.peer.host, self.management_url.as_deref()).await
+        })
     }
 
     fn publish(&self, envelope: Arc<Envelope>) -> BoxFuture<'static, Result<Confirmation, Error>> {
@@ -175,6 +204,33 @@ impl Transport for RabbitMq {
         Box::pin(async move {
             self.declared.forget_queue(queue);
             declare::delete_queue(&*self.live().await?, queue).await
+        })
+    }
+
+    fn delete_idle_queue<'a>(
+        &'a self,
+        queue: &'a QueueName,
+        queue_type: QueueType,
+    ) -> BoxFuture<'a, Result<Deletion, Error>> {
+        Box::pin(async move {
+            let deleted = probe::delete_idle_queue(&*self.live().await?, queue, queue_type).await?;
+            if deleted == Deletion::Done {
+                self.declared.forget_queue(queue);
+            }
+            Ok(deleted)
+        })
+    }
+
+    fn delete_unused_exchange<'a>(
+        &'a self,
+        exchange: &'a ExchangeName,
+    ) -> BoxFuture<'a, Result<Deletion, Error>> {
+        Box::pin(async move {
+            let deleted = probe::delete_unused_exchange(&*self.live().await?, exchange).await?;
+            if deleted == Deletion::Done {
+                self.declared.forget_exchange(exchange);
+            }
+            Ok(deleted)
         })
     }
 

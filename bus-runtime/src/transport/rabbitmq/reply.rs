@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 
 mod refusal;
 
-pub(super) use self::refusal::{refused, soft_error};
+pub(super) use self::refusal::{Inequivalent, refused, soft_error};
 
 /// What was asked of the broker when it refused.
 #[derive(Clone, Debug)]

@@ -67,14 +67,26 @@ async fn row_26_redeclaring_compares_all_arguments() {
     world.declare(ttl(1000)).await.unwrap();
     let longer = having(ttl(1000), |args| args.max_length = Some(5));
     for (queue, expected) in [
-        (ttl(2000), "queue `wiki` already exists with x-message-ttl = 1000, not 2000"),
-        (classic("wiki"), "queue `wiki` already exists with x-message-ttl = 1000, not without it"),
-        (longer, "queue `wiki` already exists without x-max-length, not with x-max-length = 5"),
+        (
+            ttl(2000),
+            "queue `wiki` exists with other arguments: x-message-ttl is 1000 on the broker and 2000 in the code",
+        ),
+        (
+            classic("wiki"),
+            "queue `wiki` exists with other arguments: x-message-ttl is 1000 on the broker and none in the code",
+        ),
+        (
+            longer,
+            "queue `wiki` exists with other arguments: x-max-length is none on the broker and 5 in the code",
+        ),
         (
             topology::Queue { durable: false, ..ttl(1000) },
-            "queue `wiki` already exists with durable = true, not false",
+            "queue `wiki` exists with other arguments: durable is true on the broker and false in the code",
         ),
-        (quorum("wiki"), "queue `wiki` already exists with x-queue-type = classic, not quorum"),
+        (
+            quorum("wiki"),
+            "queue `wiki` exists with other arguments: x-queue-type is classic on the broker and quorum in the code",
+        ),
     ] {
         let error = world.declare(queue).await.unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Mismatch, expected));
@@ -83,11 +95,11 @@ async fn row_26_redeclaring_compares_all_arguments() {
     for (other, expected) in [
         (
             Exchange { kind: ExchangeKind::Direct, ..Exchange::topic(exchange("x")) },
-            "exchange `x` already exists with type = topic, not direct",
+            "exchange `x` exists with other arguments: type is topic on the broker and direct in the code",
         ),
         (
             Exchange { durable: false, ..Exchange::topic(exchange("x")) },
-            "exchange `x` already exists with durable = true, not false",
+            "exchange `x` exists with other arguments: durable is true on the broker and false in the code",
         ),
         (
             Exchange { auto_delete: true, ..Exchange::topic(exchange("x")) },

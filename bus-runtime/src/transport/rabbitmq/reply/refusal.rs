@@ -3,7 +3,9 @@
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 
 use super::Request;
+use crate::envelope::HeaderValue;
 use crate::error::{Error, ErrorKind};
+use crate::topology::diff::Difference;
 use crate::transport::rabbitmq::connection::Peer;
 
 /// The reply code and text, when the broker closed the channel alone.
@@ -80,8 +82,8 @@ fn access_refused(text: &str, request: &Request, peer: &Peer) -> Error {
 
 fn precondition_failed(text: &str, request: &Request, peer: &Peer) -> Error {
     let Request { what, .. } = request;
-    if let Some(mismatch) = inequivalent(text) {
-        return mismatch;
+    if let Some(mismatch) = Inequivalent::parse(text) {
+        return mismatch.into_error();
     }
     if text.contains("delivery acknowledgement") && text.contains("timed out") {
         let limit = between(text, "Timeout value used: ", " ms").and_then(|ms| ms.parse::<u64>().ok());
@@ -114,34 +116,77 @@ fn precondition_failed(text: &str, request: &Request, peer: &Peer) -> Error {
     unknown(406, text, what, peer)
 }
 
+/// In what a queue or exchange differs from its declaration, as RabbitMQ words it:
 /// `inequivalent arg 'x' for queue 'q' in vhost '/': received A but current is B`.
-fn inequivalent(text: &str) -> Option<Error> {
-    let argument = between(text, "inequivalent arg '", "'")?;
-    let (_, rest) = text.split_once("' for ")?;
-    let (kind, rest) = rest.split_once(" '")?;
-    let (name, _) = rest.split_once("' in vhost")?;
-    let (_, values) = text.split_once(": received ")?;
-    let (wanted, current) = values.split_once(" but current is ")?;
-    let (wanted, current) = (value(wanted), value(current));
-    Some(
+#[derive(Debug, PartialEq)]
+pub(in crate::transport::rabbitmq) struct Inequivalent {
+    /// `queue` or `exchange`.
+    pub(in crate::transport::rabbitmq) what: String,
+    pub(in crate::transport::rabbitmq) name: String,
+    pub(in crate::transport::rabbitmq) argument: String,
+    pub(in crate::transport::rabbitmq) wanted: Option<String>,
+    pub(in crate::transport::rabbitmq) current: Option<String>,
+    /// The type of the current value in RabbitMQ's words, when it names one.
+    current_type: Option<String>,
+}
+
+impl Inequivalent {
+    pub(in crate::transport::rabbitmq) fn parse(text: &str) -> Option<Self> {
+        let argument = between(text, "inequivalent arg '", "'")?;
+        let (_, rest) = text.split_once("' for ")?;
+        let (what, rest) = rest.split_once(" '")?;
+        let (name, _) = rest.split_once("' in vhost")?;
+        let (_, values) = text.split_once(": received ")?;
+        let (wanted, current) = values.split_once(" but current is ")?;
+        Some(Self {
+            what: what.to_owned(),
+            name: name.to_owned(),
+            argument: argument.to_owned(),
+            wanted: value(wanted),
+            current: value(current),
+            current_type: between(current, "of type '", "'").map(str::to_owned),
+        })
+    }
+
+    /// The broker's value, to declare it in turn. RabbitMQ names its type only when that is not the type of ours.
+    pub(in crate::transport::rabbitmq) fn current_value(
+        &self,
+        ours: Option<&HeaderValue>,
+    ) -> Option<HeaderValue> {
+        let text = self.current.clone()?;
+        let (is_text, is_bool) = match (self.current_type.as_deref(), ours) {
+            (Some(kind), _) => (kind == "longstr", kind == "bool"),
+            (None, ours) => {
+                (matches!(ours, Some(HeaderValue::Text(_))), matches!(ours, Some(HeaderValue::Bool(_))))
+            }
+        };
+        Some(match text.parse::<i64>() {
+            _ if is_bool => HeaderValue::Bool(text == "true"),
+            Ok(number) if !is_text => HeaderValue::Int(number),
+            _ => HeaderValue::Text(text.into()),
+        })
+    }
+
+    pub(in crate::transport::rabbitmq) fn into_difference(self) -> Difference {
+        let Self { argument, wanted, current, .. } = self;
+        Difference { argument, wanted, current }
+    }
+
+    fn into_error(self) -> Error {
+        let (what, name) = (self.what.clone(), self.name.clone());
         Error::new(
             ErrorKind::Mismatch,
-            format!(
-                "{kind} `{name}` exists with another `{argument}`: the broker has {current}, the code wants {wanted}"
-            ),
+            format!("{what} `{name}` exists with other arguments: {}", self.into_difference()),
         )
         .with_help(format!(
-            "RabbitMQ cannot change it in place: use the value that the broker has, another name, or delete the {kind} first"
-        )),
-    )
+            "RabbitMQ cannot change it in place: use the value that the broker has, another name, or delete the {what} first"
+        ))
+    }
 }
 
 /// `the value '5' of type 'signedint'`, `'true'` or `none`, shortened to what matters.
-fn value(text: &str) -> String {
-    match between(text, "'", "'") {
-        Some(value) => format!("`{value}`"),
-        None => "none".to_owned(),
-    }
+fn value(text: &str) -> Option<String> {
+    between(text, "'", "'").map(str::to_owned)
 }
 
 fn no_vhost(text: &str, peer: &Peer) -> Error {

@@ -1,0 +1,196 @@
+//! A reader of RabbitMQ's management API: the one way to see bindings. Plain HTTP, `GET` only.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::broker_url::{AmqpUrl, Host};
+use crate::error::{Error, ErrorKind};
+use crate::topology::BindingDefinition;
+use crate::transport::Survey;
+
+/// The port of the management API.
+const MANAGEMENT_PORT: u16 = 15672;
+/// How long one question may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest answer that is read: some 300 000 bindings.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+
+#[derive(Deserialize)]
+struct Overview {
+    rabbitmq_version: String,
+}
+
+/// Asks for the broker's version and for every binding of the virtual host.
+///
+/// # Errors
+/// Why it cannot be asked.
+pub(super) async fn survey(url: &AmqpUrl, host: &Host, at: Option<&str>) -> Result<Survey, Error> {
+    let api = match at {
+        Some(text) => Api::parse(text)?,
+        None => Api { host: Host { name: host.name.clone(), port: MANAGEMENT_PORT }, path: String::new() },
+    };
+    let login = base64(format!("{}:{}", url.user, url.password).as_bytes());
+    let Overview { rabbitmq_version } = api.get("/api/overview", &login).await?;
+    let mut bindings: Vec<BindingDefinition> =
+        api.get(&format!("/api/bindings/{}", url.vhost_in_path()), &login).await?;
+    bindings.retain(|binding| !binding.source.is_empty());
+    Ok(Survey { server: format!("RabbitMQ {rabbitmq_version}"), bindings })
+}
+
+/// Where the management API is.
+#[derive(Debug, PartialEq)]
+struct Api {
+    host: Host,
+    path: String,
+}
+
+impl Api {
+    fn parse(text: &str) -> Result<Self, Error> {
+        let bad = |help: &str| {
+            Error::new(ErrorKind::Url, format!("`{text}` is not the address of a management API"))
+                .with_help(help)
+        };
+        let rest =
+            text.strip_prefix("http://").ok_or_else(|| bad("http://host:15672; only http is supported"))?;
+        if rest.contains('@') {
+            return Err(bad("http://host:15672; user and password are those of the broker URL"));
+        }
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (name, port) = match authority.rsplit_once(':') {
+            Some((name, port)) if !port.contains(']') => {
+                (name, port.parse().map_err(|_| bad("the port is a number: http://host:15672"))?)
+            }
+            _ => (authority, MANAGEMENT_PORT),
+        };
+        let name = name.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let path = path.trim_end_matches('/');
+        let path = if path.is_empty() { String::new() } else { format!("/{path}") };
+        Ok(Self { host: Host { name, port }, path })
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, login: &str) -> Result<T, Error> {
+        let unseen = |why: String| {
+            Error::new(ErrorKind::Connect, format!("the management API at http://{} {why}", self.host)).with_help(
+                "enable it with `rabbitmq-plugins enable rabbitmq_management`, or say where it is: --management-url",
+            )
+        };
+        let answer = match timeout(ANSWER_TIMEOUT, self.exchange(path, login)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(unseen(format!("cannot be reached ({error})"))),
+            Err(_) => return Err(unseen(format!("does not answer within {} s", ANSWER_TIMEOUT.as_secs()))),
+        };
+        match read(&answer) {
+            Some((200, body)) => serde_json::from_slice(&body)
+                .map_err(|error| unseen("answers what Bus cannot read".to_owned()).with_source(error)),
+            Some((401 | 403, _)) => Err(unseen("refuses the user; it needs the tag `management`".to_owned())),
+            Some((status, _)) => Err(unseen(format!("answers {status} to GET {path}"))),
+            None => Err(unseen("does not speak HTTP".to_owned())),
+        }
+    }
+
+    /// Sends one request on a connection of its own, and returns all that comes back.
+    async fn exchange(&self, path: &str, login: &str) -> std::io::Result<Vec<u8>> {
+        let Self { host, path: prefix } = self;
+        let mut stream = TcpStream::connect((host.name.as_str(), host.port)).await?;
+        let request = format!(
+            "GET {prefix}{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic {login}\r\n\
+             Accept: application/json\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await?;
+        Ok(answer)
+    }
+}
+
+/// The status and the body of a whole answer.
+fn read(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&answer[..end]).ok()?;
+    let body = &answer[end + 4..];
+    let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
+    let chunked = head.lines().any(|line| {
+        let line = line.to_ascii_lowercase();
+        line.starts_with("transfer-encoding:") && line.contains("chunked")
+    });
+    let body = if chunked { unchunked(body)? } else { body.to_vec() };
+    Some((status, body))
+}
+
+/// The body without the lengths of its chunks.
+fn unchunked(mut rest: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let line = rest.windows(2).position(|window| window == b"\r\n")?;
+        let length = std::str::from_utf8(&rest[..line]).ok()?.split(';').next()?.trim();
+        let length = usize::from_str_radix(length, 16).ok()?;
+        rest = &rest[line + 2..];
+        if length == 0 {
+            return Some(body);
+        }
+        body.extend_from_slice(rest.get(..length)?);
+        rest = rest.get(length + 2..)?;
+    }
+}
+
+/// Base64 with padding, as basic authentication wants it.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let bits = group.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte))
+            << (8 * (3 - group.len()));
+        for digit in 0..4 {
+            text.push(match digit <= group.len() {
+                true => char::from(DIGITS[bits >> (18 - 6 * digit) & 63]),
+                false => '=',
+            });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_that_of_rfc_4648() {
+        let table = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
+        for (plain, encoded) in table {
+            assert_eq!(base64(plain.as_bytes()), encoded);
+        }
+    }
+
+    #[test]
+    fn answers_come_whole_or_in_chunks() {
+        let whole = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]";
+        assert_eq!(read(whole), Some((200, b"[]".to_vec())));
+        let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1,\r\n2\r\n2]\r\n0\r\n\r\n";
+        assert_eq!(read(chunks), Some((200, b"[1,2]".to_vec())));
+        assert_eq!(read(&chunks[..chunks.len() - 12]), None);
+        assert_eq!(read(b"SSH-2.0"), None);
+    }
+
+    #[test]
+    fn an_address_has_a_host_and_perhaps_a_port_and_a_path() {
+        let table = [
+            ("http://rabbit", ("rabbit", 15672, "")),
+            ("http://rabbit:80/", ("rabbit", 80, "")),
+            ("http://[::1]:15672/mq/", ("::1", 15672, "/mq")),
+            ("http://[::1]", ("::1", 15672, "")),
+        ];
+        for (text, (name, port, path)) in table {
+            let host = Host { name: name.to_owned(), port };
+            assert_eq!(Api::parse(text).unwrap(), Api { host, path: path.to_owned() }, "{text}");
+        }
+        for bad in ["https://rabbit", "rabbit:15672", "http://a:b@rabbit", "http://rabbit:http"] {
+            assert_eq!(Api::parse(bad).unwrap_err().kind(), ErrorKind::Url, "{bad}");
+        }
+    }
+}
