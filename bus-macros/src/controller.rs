@@ -10,6 +10,7 @@ use crate::args::{Args, Subject};
 use crate::errors::{Errors, controllers as texts};
 use crate::method::Method;
 use crate::signature::{head, other_item, show};
+use crate::support::conditions;
 
 /// A type whose methods are handlers.
 #[derive(Clone)]
@@ -27,7 +28,7 @@ pub(crate) fn controller(arguments: TokenStream, item: TokenStream) -> TokenStre
     let errors = Errors::new();
     let args = Args::parse("controller", arguments, &errors);
     let block = errors.ok(Block::parse(item.clone(), &errors));
-    let registrations = block.as_ref().map(|block| block.register(args, &errors));
+    let registrations = block.as_ref().map(|block| block.register(&args, &errors));
     let kept = block.map_or(item, |block| block.kept());
     match errors.check() {
         Ok(()) => quote!(#kept #registrations),
@@ -77,14 +78,36 @@ impl Block {
     }
 
     /// The registrations of all methods that are handlers.
-    fn register(&self, args: Args, errors: &Errors) -> TokenStream {
-        let owner = self.owner(group(&args, errors), errors);
+    fn register(&self, args: &Args, errors: &Errors) -> TokenStream {
+        let owner = self.owner(group(args, errors), errors);
         if !self.methods.iter().any(Method::is_handler) {
             errors.add(&self.head.self_ty, texts::no_handlers());
         }
         let Some(owner) = owner else { return TokenStream::new() };
         let methods = self.methods.iter();
-        methods.map(|method| method.register(&owner, &args.runtime, &self.attributes, errors)).collect()
+        let registrations =
+            methods.map(|method| method.register(&owner, &args.runtime, &self.attributes, errors));
+        let named = self.named();
+        quote!(#named #(#registrations)*)
+    }
+
+    /// The names of the attributes that were taken: whether they are in scope is not seen any more where they stood, and the
+    /// `use` that brings them there would be said to be unused.
+    fn named(&self) -> TokenStream {
+        let conditions = conditions(&self.attributes);
+        let names = self.methods.iter().flat_map(Method::named);
+        let mut uses: Vec<TokenStream> = Vec::new();
+        for name in names {
+            if !uses.iter().any(|known| known.to_string() == name.to_string()) {
+                uses.push(name);
+            }
+        }
+        quote! {
+            #(#conditions)*
+            const _: () = {
+                #(#uses)*
+            };
+        }
     }
 
     /// The one type that the methods are of; without a name for the group, it is the group.

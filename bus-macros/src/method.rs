@@ -1,9 +1,9 @@
 //! One item of a controller's impl block: the attributes that make it a handler, and everything else as it was.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::parse::ParseStream;
-use syn::{Meta, parse_quote};
+use syn::parse_quote;
 
 use crate::args::Args;
 use crate::controller::Owner;
@@ -11,7 +11,7 @@ use crate::errors::Errors;
 use crate::handler::Attribute;
 use crate::signature::{HandlerItem, HandlerSignature};
 use crate::spec::{HandlerSpec, Validated};
-use crate::support::{RuntimePath, conditional};
+use crate::support::{RuntimePath, conditional, conditions, ends};
 
 /// One item of an impl block.
 pub(crate) struct Method {
@@ -65,6 +65,17 @@ impl Method {
         let Self { handlers: _, attributes, rest } = self;
         let allow = self.is_handler().then(|| allow(rest)).flatten();
         quote!(#allow #(#attributes)* #rest)
+    }
+
+    /// `use react as _;` for each attribute that makes it a handler.
+    pub(crate) fn named(&self) -> impl Iterator<Item = TokenStream> {
+        let outer = conditions(&self.attributes);
+        self.handlers.iter().map(move |Handler { attribute, condition, .. }| {
+            let path = attribute.path();
+            // A name that is not in scope is underlined where it stands.
+            let (start, _) = ends(path);
+            quote_spanned!(start=> #(#outer)* #condition #[allow(unused_imports)] use #path as _;)
+        })
     }
 
     /// One registration for each attribute that makes it a handler; `outer` are the attributes of the impl block.
@@ -136,14 +147,10 @@ fn take(attribute: syn::Attribute, handlers: &mut Vec<Handler>, others: &mut Vec
         match Attribute::named(meta.path()) {
             Some(kind) => handlers.push(Handler {
                 kind,
-                attribute: plain(&meta),
+                attribute: syn::Attribute { meta, ..attribute.clone() },
                 condition: Some(parse_quote!(#[cfg(#condition)])),
             }),
             None => others.push(parse_quote!(#[cfg_attr(#condition, #meta)])),
         }
     }
-}
-
-fn plain(meta: &Meta) -> syn::Attribute {
-    parse_quote!(#[#meta])
 }

@@ -172,7 +172,7 @@ impl Receiver {
 
 /// `Arc<Self>`, by whatever path.
 fn is_shared(path: &syn::Path) -> bool {
-    let last = path.segments.last().map(|last| show(last));
+    let last = path.segments.last().map(show);
     last.is_some_and(|last| last == "Arc<Self>")
 }
 

@@ -24,7 +24,9 @@ use crate::transport::BoxFuture;
 ///     mount_point: String,
 /// }
 ///
-/// struct Wikis(Vec<Arc<Wiki>>);
+/// struct Wikis {
+///     all: Vec<Arc<Wiki>>,
+/// }
 ///
 /// #[controller("wiki")]
 /// impl Wiki {
@@ -42,12 +44,12 @@ use crate::transport::BoxFuture;
 /// impl Instances for Wiki {
 ///     async fn at(ctx: &Context) -> Result<Option<Arc<Self>>, BoxError> {
 ///         let wikis = ctx.state::<Wikis>()?;
-///         let mut all = wikis.0.iter();
+///         let mut all = wikis.all.iter();
 ///         Ok(all.find(|wiki| Some(&*wiki.mount_point) == ctx.mount_point()).cloned())
 ///     }
 ///
 ///     async fn all(ctx: &Context) -> Result<Vec<Arc<Self>>, BoxError> {
-///         Ok(ctx.state::<Wikis>()?.0.clone())
+///         Ok(ctx.state::<Wikis>()?.all.clone())
 ///     }
 ///
 ///     fn key(&self) -> Option<String> {
@@ -116,7 +118,7 @@ impl InstanceFinder {
     }
 
     /// The app is given the instance.
-    pub(crate) fn given<T: Send + Sync + 'static>() -> Self {
+    pub(crate) fn given<T: 'static>() -> Self {
         Self { type_id: TypeId::of::<T>(), type_name: type_name::<T>(), find: None }
     }
 

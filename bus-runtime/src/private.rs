@@ -167,7 +167,7 @@ pub trait GivenByApp {
     fn finder(&self) -> InstanceFinder;
 }
 
-impl<T: Send + Sync + 'static> GivenByApp for &Controller<T> {
+impl<T: 'static> GivenByApp for &Controller<T> {
     fn finder(&self) -> InstanceFinder {
         InstanceFinder::given::<T>()
     }

@@ -5,6 +5,10 @@ impl super::r#type::r#Wiki {
     async fn r#match(&self) {}
 }
 const _: () = {
+    #[allow(unused_imports)]
+    use react as _;
+};
+const _: () = {
     use ::facade::bus::__private as __bus;
     const __REGISTRATION: __bus::HandlerRegistration = {
         let id = __bus::handler_id!("Wiki::match");

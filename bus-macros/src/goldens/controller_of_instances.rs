@@ -25,6 +25,20 @@ impl Wiki {
 }
 #[cfg(feature = "wiki")]
 const _: () = {
+    #[allow(unused_imports)]
+    use audit as _;
+    #[allow(unused_imports)]
+    use react as _;
+    #[allow(unused_imports)]
+    use bus::react as _;
+    #[allow(unused_imports)]
+    use message_handler as _;
+    #[cfg(unix)]
+    #[allow(unused_imports)]
+    use react as _;
+};
+#[cfg(feature = "wiki")]
+const _: () = {
     use ::bus_runtime::__private as __bus;
     const __REGISTRATION: __bus::HandlerRegistration = {
         let id = __bus::handler_id!(Wiki::save);
