@@ -16,7 +16,6 @@ mod policy;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
-mod instances;
 mod registration;
 
 // Start-up: pure functions from registrations to a plan.
@@ -31,6 +30,7 @@ mod arrival;
 mod copies;
 mod delivery;
 mod extract;
+mod instances;
 pub mod middleware;
 mod scope;
 mod settle;
