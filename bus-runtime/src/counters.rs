@@ -55,7 +55,7 @@ pub struct HandlerStats {
     pub queue: String,
     /// How often it was called, attempts after the first included; a method of instances, for how many of them.
     pub called: u64,
-    /// Messages that it has handled with success.
+    /// Messages that it has handled with success; a method of instances, for how many of them.
     pub handled: u64,
     /// Attempts that ended in an error, a panic or a timeout.
     pub failed: u64,

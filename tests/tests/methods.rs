@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use bus_runtime::prelude::*;
+use bus_runtime::testing::TestBus;
 use bus_runtime::{HandlerRegistration, Subject};
 
 /// The place of the attribute of `Wiki::auditor`.
@@ -195,6 +196,17 @@ fn names_groups_and_queues_follow_the_type() {
     ];
     assert_eq!(found, wanted);
     assert_eq!(plan.handlers[0].keys.len(), 3, "stacked attributes share one queue");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_asks_for_a_method_by_its_path() {
+    let auditors = methods().into_iter().filter(|method| method.id().name == "Wiki::auditor");
+    let app = auditors.fold(bus_runtime::app(), |app, auditor| app.register(*auditor));
+    let bus = TestBus::start(app.instance(Wiki { mount_point: "wiki".into() })).await;
+    bus.audit("wiki.home", &()).await;
+    bus.settled().await;
+    bus.handler(Wiki::auditor).called_once();
+    bus.dead_letters().none();
 }
 
 #[tokio::test]

@@ -236,7 +236,9 @@ pub(crate) mod c5_methods_publish_with_the_context {
         all.sort();
         all.dedup();
         assert_eq!(all.len(), 4, "each instance publishes under ids of its own: {all:?}");
-        assert_eq!(&all[2..], ["a Some(\"p1\") Some(\"ann\")", "b Some(\"p1\") Some(\"ann\")"]);
+        for text in ["a Some(\"p1\") Some(\"ann\")", "b Some(\"p1\") Some(\"ann\")"] {
+            assert!(all.iter().any(|call| call == text), "{all:?}");
+        }
         bus.shutdown().await;
     }
 }
