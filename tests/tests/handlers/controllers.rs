@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use bus_runtime::ErrorKind;
 use bus_runtime::prelude::*;
-use bus_runtime::{Attempt, ErrorKind};
 use bus_tests::arena::{Arena, Calls};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
