@@ -37,7 +37,7 @@ pub struct Forge {
 }
 
 impl Forge {
-    /// The forge as an app: its handlers find what they need as their `State`.
+    /// The forge as an app: its handlers find what they need as their `State`, those of the wiki in the wiki itself.
     pub fn app(&self) -> App {
         let Self { repository, tickets, wiki, outbox, archive, faults } = self.clone();
         bus_runtime::app()
@@ -45,7 +45,7 @@ impl Forge {
             .version(env!("CARGO_PKG_VERSION"))
             .state(repository)
             .state(tickets)
-            .state(wiki)
+            .instance(wiki)
             .state(outbox)
             .state(archive)
             .state(faults)

@@ -14,29 +14,29 @@ mod words;
 pub use page_name::{PAGE_NAME_BYTES_MAX, PageName};
 pub use words::Index;
 
-/// Indexes the documents that a commit changes, and tells whoever watches their pages. One commit after the other: a page
-/// that was removed and written again must be there in the end.
-#[react("scm.commit", concurrency = 1)]
-async fn index(commit: Json<Commit>, wiki: State<Wiki>, bus: Publisher) -> Result<(), bus_runtime::Error> {
-    for (page, fate) in wiki.apply(&commit) {
-        let change =
-            PageChanged { author: commit.author.name.clone(), summary: commit.subject().into(), fate };
-        bus.react(format!("wiki.{page}.changed"), &change).await?;
+/// The handlers of the wiki. There is one wiki in this forge, which the app is given with `.instance(..)`.
+#[controller("wiki")]
+impl Wiki {
+    /// Indexes the documents that a commit changes, and tells whoever watches their pages. One commit after the other: a page
+    /// that was removed and written again must be there in the end.
+    #[react("scm.commit", concurrency = 1)]
+    async fn index(&self, commit: Json<Commit>, bus: Publisher) -> Result<(), bus_runtime::Error> {
+        for (page, fate) in self.apply(&commit) {
+            let change =
+                PageChanged { author: commit.author.name.clone(), summary: commit.subject().into(), fate };
+            bus.react(format!("wiki.{page}.changed"), &change).await?;
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Saves what somebody wrote on the page that the routing key names.
-#[audit("wiki.{page}.save")]
-async fn save(
-    page: PageName,
-    edit: Json<Edit>,
-    wiki: State<Wiki>,
-    bus: Publisher,
-) -> Result<(), bus_runtime::Error> {
-    wiki.save(&page, &edit);
-    let change = PageChanged { author: edit.author.clone(), summary: "edited".into(), fate: Fate::Written };
-    bus.react(format!("wiki.{page}.changed"), &change).await
+    /// Saves what somebody wrote on the page that the routing key names.
+    #[audit("wiki.{page}.save")]
+    async fn edit(&self, page: PageName, edit: Json<Edit>, bus: Publisher) -> Result<(), bus_runtime::Error> {
+        self.save(&page, &edit);
+        let change =
+            PageChanged { author: edit.author.clone(), summary: "edited".into(), fate: Fate::Written };
+        bus.react(format!("wiki.{page}.changed"), &change).await
+    }
 }
 
 /// What somebody wants a page to say, as it is published with the key `wiki.{page}.save`.

@@ -13,7 +13,7 @@ use bus_runtime::HandlerStats;
 use tempfile::TempDir;
 
 /// The handlers that every commit goes through.
-const COMMIT_HANDLERS: [&str; 4] = ["scm::record", "tracker::link", "wiki::index", "mail::announce"];
+const COMMIT_HANDLERS: [&str; 4] = ["scm::record", "tracker::link", "wiki::Wiki::index", "mail::announce"];
 
 /// A repository with so many commits: each writes a page and names a ticket, and every tenth closes its ticket.
 fn repository(commits: u64) -> TempDir {
@@ -101,7 +101,7 @@ async fn the_demo_takes_every_commit_through_every_handler() {
     assert_eq!(counts(&summary, "tracker::close"), (12, 0, 0));
     assert_eq!(counts(&summary, "scm::annotate"), (120, 0, 0));
     assert_eq!(counts(&summary, "tracker::comment"), (1, 0, 0));
-    assert_eq!(counts(&summary, "wiki::save"), (1, 0, 0));
+    assert_eq!(counts(&summary, "wiki::Wiki::edit"), (1, 0, 0));
     assert_eq!(counts(&summary, "mail::deliver"), (4, 0, 0));
     assert_eq!(counts(&summary, "mail::notify"), (121, 0, 0));
     assert_eq!(counts(&summary, "mail::send"), (241, 0, 0));
@@ -187,7 +187,7 @@ fn a_mail_folder_is_fed_and_what_is_left_out_is_said() {
     assert_eq!(output.status.code(), Some(3), "{notes}");
     assert!(text.contains("0 commits, 1 parts of mails"), "{text}");
     assert!(notes.contains("left out: mail 2: it does not say whom it is from"), "{notes}");
-    assert!(text.lines().any(|line| line.starts_with("wiki::save") && line.contains(" 1 ")), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("wiki::Wiki::edit") && line.contains(" 1 ")), "{text}");
 }
 
 #[test]

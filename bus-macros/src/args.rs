@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Expr, LitStr, Path, Token, Type, parenthesized, token};
+use syn::{Expr, LitStr, Meta, Path, Token, Type, parenthesized, token};
 
 use crate::errors::{self, Errors};
 use crate::support::RuntimePath;
@@ -17,6 +17,8 @@ pub(crate) struct Args {
     pub(crate) subjects: Vec<Subject>,
     pub(crate) options: Vec<OptionArg>,
     pub(crate) runtime: RuntimePath,
+    /// The attribute, where it is not the one that is being expanded.
+    pub(crate) site: Option<syn::Attribute>,
 }
 
 /// An argument without a name.
@@ -50,7 +52,8 @@ pub(crate) enum Value {
 impl Args {
     /// Reads all arguments, whatever is wrong with some of them.
     pub(crate) fn parse(name: &'static str, tokens: TokenStream, errors: &Errors) -> Self {
-        let mut args = Self { name, subjects: Vec::new(), options: Vec::new(), runtime: RuntimePath(None) };
+        let runtime = RuntimePath(None);
+        let mut args = Self { name, subjects: Vec::new(), options: Vec::new(), runtime, site: None };
         for argument in list::<Argument>(tokens, errors) {
             match argument {
                 Argument::Subject(subject) => args.subjects.push(subject),
@@ -62,6 +65,15 @@ impl Args {
             }
         }
         args
+    }
+
+    /// Reads the arguments of an attribute below the one that is being expanded.
+    pub(crate) fn of_attribute(name: &'static str, attribute: &syn::Attribute, errors: &Errors) -> Self {
+        let tokens = match &attribute.meta {
+            Meta::List(list) => list.tokens.clone(),
+            Meta::Path(_) | Meta::NameValue(_) => TokenStream::new(),
+        };
+        Self { site: Some(attribute.clone()), ..Self::parse(name, tokens, errors) }
     }
 
     /// The attribute as messages write it: `#[react(..)]`.

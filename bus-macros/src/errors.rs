@@ -20,6 +20,7 @@ macro_rules! texts {
     };
 }
 
+pub(crate) mod controllers;
 pub(crate) mod messages;
 pub(crate) mod options;
 pub(crate) mod patterns;

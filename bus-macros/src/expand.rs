@@ -5,7 +5,8 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{LitStr, Type};
 
-use crate::signature::{HandlerSignature, show};
+use crate::controller::Owner;
+use crate::signature::{HandlerSignature, Receiver, show};
 use crate::spec::{HandlerKind, HandlerSpec, Source, Warning};
 use crate::support::{conditions, deprecation_levels, ends, local};
 
@@ -25,16 +26,19 @@ impl HandlerSpec<'_> {
     /// };
     /// ```
     pub(crate) fn expand(&self) -> TokenStream {
-        let Self { kind, item, signature, sources, options, runtime, warnings } = self;
+        let Self { kind, item, signature, sources, options, runtime, site, warnings } = self;
         let conditions = conditions(&item.attributes);
         let levels = deprecation_levels(&item.attributes);
         let import = runtime.import();
         let (id, call) = (local("id"), local("call"));
-        let handler_id = handler_id(&signature.name);
+        let handler_id = handler_id(signature);
         let closure = closure(kind, signature, sources);
         let new = new(kind, &id, &call);
         let taking = taking(kind, sources);
-        let handler = &signature.name;
+        let handler = signature.callee();
+        let group = signature.owner.iter().map(|owner| &owner.group);
+        let instances = instances(signature);
+        let located = quote_spanned!(*site=> .located(__bus::file!(), __bus::line!(), __bus::column!()));
         let options = options::expand(options);
         let warnings = warnings.iter().map(|warning| warn(warning, &conditions, &levels));
         let deprecated = allow_deprecated(&item.attributes);
@@ -47,9 +51,11 @@ impl HandlerSpec<'_> {
                     let #id = #handler_id;
                     let #call: __bus::HandlerFn = #closure;
                     __bus::HandlerRegistration::#new
+                        #(.in_group(#group))*
+                        #instances
                         #taking
                         .identified_by(|| __bus::type_id_of(&#handler))
-                        .located(__bus::file!(), __bus::line!(), __bus::column!())
+                        #located
                         #options
                 };
                 __bus::submit! { __REGISTRATION }
@@ -68,30 +74,51 @@ fn new(kind: &HandlerKind, id: &Ident, call: &Ident) -> TokenStream {
     }
 }
 
-/// `handler_id!(on_wiki)`; a raw name is written without its `r#`.
-fn handler_id(handler: &Ident) -> TokenStream {
-    let plain = handler.unraw();
-    if plain == *handler {
-        return quote!(__bus::handler_id!(#handler));
+/// `handler_id!(on_wiki)`, `handler_id!(Wiki::save)`; a raw name is written without its `r#`.
+fn handler_id(signature: &HandlerSignature) -> TokenStream {
+    let HandlerSignature { name, owner, .. } = signature;
+    let words: Vec<_> = owner.iter().map(|owner| &owner.name).chain([name]).collect();
+    let plain: Vec<_> = words.iter().map(|word| word.unraw().to_string()).collect();
+    if words.iter().zip(&plain).all(|(word, plain)| *word == plain) {
+        return quote!(__bus::handler_id!(#(#words)::*));
     }
-    let plain = LitStr::new(&plain.to_string(), handler.span());
+    let plain = LitStr::new(&plain.join("::"), name.span());
     quote!(__bus::handler_id!(#plain))
+}
+
+/// `.on_instances(|| __bus::instances_of!(Wiki))`, underlined at the type where it cannot be shared.
+fn instances(signature: &HandlerSignature) -> Option<TokenStream> {
+    signature.receiver?;
+    let owner = &signature.owner.as_ref()?.path;
+    Some(quote!(.on_instances(|| __bus::instances_of!(#owner))))
 }
 
 /// `|delivery| { __bus::boxed(async move { .. }) }`
 fn closure(kind: &HandlerKind, signature: &HandlerSignature, sources: &[Source]) -> TokenStream {
-    let HandlerSignature { name, is_async, arguments: _, output } = signature;
-    let delivery = if sources.is_empty() && *is_async { local("_delivery") } else { local("delivery") };
+    let HandlerSignature { name, owner, receiver, is_async, arguments: _, output } = signature;
+    let unused = sources.is_empty() && receiver.is_none() && *is_async;
+    let delivery = local(if unused { "_delivery" } else { "delivery" });
     let arguments = sources.iter().map(|source| extract(source, &delivery));
-    let future = local("future");
+    let (instance, future, callee) = (local("instance"), local("future"), signature.callee());
+    let taken = receiver.map(|receiver| match receiver {
+        Receiver::Borrowed => quote!(&#instance),
+        Receiver::Shared => quote!(#instance),
+    });
+    let taken = taken.iter();
+    let found = receiver
+        .and(owner.as_ref())
+        .map(|Owner { path, .. }| quote!(let #instance = __bus::instance::<#path>(&#delivery)?;));
     let start = if *is_async {
-        quote!(let #future = #name(#(#arguments),*);)
+        let arguments = taken.cloned().chain(arguments);
+        quote!(#found let #future = #callee(#(#arguments),*);)
     } else {
         // Extracted here, where the delivery is; called on a thread for blocking work.
         let names: Vec<_> = (1..=sources.len()).map(|n| local(&format!("argument_{n}"))).collect();
+        let passed = taken.cloned().chain(names.iter().map(ToTokens::to_token_stream));
         quote! {
+            #found
             #(let #names = #arguments;)*
-            let #future = __bus::blocking(&#delivery, move || #name(#(#names),*));
+            let #future = __bus::blocking(&#delivery, move || #callee(#(#passed),*));
         }
     };
     let judged = judge(kind, output.as_ref(), &quote!(#future.await));

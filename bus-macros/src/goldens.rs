@@ -8,6 +8,7 @@ use std::{env, fs};
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use crate::controller::controller;
 use crate::handler::{Attribute, handler};
 use crate::message;
 
@@ -191,6 +192,70 @@ fn terminal_event() {
     check("terminal_event", message::derive(item));
 }
 
+/// A method that takes its instance, one that shares it, and a function that takes none; what is no handler stays as it is.
+#[test]
+fn controller_of_instances() {
+    let item = quote! {
+        /// The wiki.
+        #[cfg(feature = "wiki")]
+        impl Wiki {
+            #![allow(dead_code)]
+            const PAGES_MAX: usize = { 7 };
+
+            /// Saves.
+            #[audit("wiki.{page}.save")]
+            async fn save(&self, page: Page, data: Json<Edit>) -> Result<(), Error> {
+                self.pages.save(page, data)
+            }
+
+            #[react("scm.#", group = "own")]
+            #[bus::react("git.#")]
+            #[audit("scm.#")]
+            async fn index(self: std::sync::Arc<Self>) {}
+
+            #[message_handler(SaveTicket)]
+            fn ticket(&self, ticket: SaveTicket) {}
+
+            #[cfg_attr(unix, react("unix.#", timeout = 3), inline)]
+            pub async fn once(kept: Json<Vec<Self>>) -> Result<(), <Self as Fails>::Error> { Ok(()) }
+
+            fn helper(&self) -> usize { Self::PAGES_MAX }
+        }
+    };
+    check("controller_of_instances", controller(quote!("wiki"), item));
+}
+
+#[test]
+fn controller_by_path() {
+    let item = quote! {
+        impl super::r#type::r#Wiki {
+            #[react("#")]
+            async fn r#match(&self) {}
+        }
+    };
+    check("controller_by_path", controller(quote!(crate = ::facade::bus), item));
+}
+
+/// Whatever is wrong, the impl block is there without the attributes, and each mistake is reported.
+#[test]
+fn controller_mistakes() {
+    let item = quote! {
+        impl Wiki {
+            #[react("wiki.page*", timout = 30)]
+            #[react]
+            async fn on_wiki(&mut self, page: &str) { page.show(); }
+
+            #[audit("a.{word}", "b")]
+            #[audit("c")]
+            async fn owned(self: Box<Self>, word: String) { half(typed) }
+
+            #[react("a")]
+            const NUMBER: u8 = 3;
+        }
+    };
+    check("controller_mistakes", controller(quote!(Wiki, timeout = 3), item));
+}
+
 /// Whatever is wrong, the item is there, and each mistake is reported.
 #[test]
 fn mistakes() {
@@ -275,6 +340,59 @@ const ODD_ARGUMENTS: &[&str] = &[
     "\"\\u{1F600}*\"",
     "\"a\", exclusive = true, fanout = \"each\", single_active = true",
 ];
+
+/// What `#[controller]` may find below it.
+const ODD_BLOCKS: &[&str] = &[
+    "",
+    "fn f() {}",
+    "struct S;",
+    "impl",
+    "impl {}",
+    "impl W;",
+    "impl W {}",
+    "impl W { #[react(\"a\")] }",
+    "impl W { #[react(\"a\")] async }",
+    "impl W { #[react(\"a\")] async fn f(&self) }",
+    "impl W { #[react(\"a\")] async fn f(&self); }",
+    "impl W { #[react(\"a\")] async fn f(&self) {} half }",
+    "impl W { #[react = 3] async fn f(&self) {} }",
+    "impl W { #[react(\"a\")] m! { } }",
+    "impl W<u8> { #[react(\"a\")] async fn f() {} }",
+    "impl<T> W { #[react(\"a\")] async fn f() {} }",
+    "impl T for W { #[react(\"a\")] async fn f() {} }",
+    "impl dyn W { #[react(\"a\")] async fn f() {} }",
+    "impl !T for W {}",
+    "unsafe impl W { #[react(\"a\")] async fn f<T>() {} }",
+    "impl W { #[react(\"a\")] async fn f(self) {} }",
+    "impl W { #[react(\"a\")] async fn f(&mut self) {} }",
+    "impl W { #[react(\"a\")] async fn f(self: &mut Self) {} }",
+    "impl W { #[react(\"a\")] async fn f(self: Pin<&Self>) {} }",
+    "impl W { #[react(\"a\")] async fn f<'a>(&'a self) {} }",
+    "impl W { #[cfg_attr(unix)] #[react(\"*a\")] async fn f(&self) {} }",
+];
+
+#[test]
+fn a_controller_is_kept_whatever_stands_below() {
+    for block in ODD_BLOCKS {
+        let Ok(item) = block.parse::<TokenStream>() else { continue };
+        let expansion = controller(TokenStream::new(), item).to_string();
+        let accepted = expansion.contains("__REGISTRATION");
+        assert!(accepted != expansion.contains("compile_error"), "{block}: {expansion}");
+        // What stands behind the handlers is for the compiler to refuse.
+        assert!(!accepted || block.contains("half"), "{block}: {expansion}");
+        let body = block.rsplit("] ").next().unwrap_or_default();
+        let body = body.parse::<TokenStream>().unwrap_or_default().to_string();
+        assert!(expansion.contains(&body), "{block}: {expansion}");
+    }
+    for arguments in ODD_ARGUMENTS {
+        let Ok(tokens) = arguments.parse::<TokenStream>() else { continue };
+        let expansion = controller(tokens, quote!(impl W { #[react("a")] async fn f(&self) {} }));
+        let expansion = expansion.to_string();
+        assert!(expansion.contains("impl W"), "{arguments}: {expansion}");
+        let accepted = expansion.contains("__REGISTRATION");
+        assert!(accepted != expansion.contains("compile_error"), "{arguments}: {expansion}");
+    }
+}
 
 #[test]
 fn the_item_is_kept_whatever_stands_in_the_parentheses() {

@@ -19,6 +19,12 @@ pub(crate) enum Attribute {
 impl Attribute {
     pub(crate) const ALL: [Self; 3] = [Self::Audit, Self::React, Self::MessageHandler];
 
+    /// The attribute of this name, under whatever path it is reached.
+    pub(crate) fn named(path: &syn::Path) -> Option<Self> {
+        let name = &path.segments.last()?.ident;
+        Self::ALL.into_iter().find(|attribute| name == attribute.name())
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Audit => "audit",

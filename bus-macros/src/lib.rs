@@ -1,4 +1,5 @@
-//! The attributes of Bus: [`macro@audit`], [`macro@react`], [`macro@message_handler`] and the derive [`macro@Message`].
+//! The attributes of Bus: [`macro@audit`], [`macro@react`], [`macro@message_handler`] and [`macro@controller`], and the derive
+//! [`macro@Message`].
 //!
 //! Depend on `bus-runtime`, which re-exports them. An attribute leaves its function as it is and registers it; every problem
 //! of an attribute is reported at once, each at the word that it is about.
@@ -27,6 +28,9 @@ mod spec;
 mod expand;
 mod handler;
 mod message;
+
+mod controller;
+mod method;
 
 mod errors;
 mod support;
@@ -100,6 +104,55 @@ pub fn react(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn message_handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler::handler(Attribute::MessageHandler, arguments.into(), item.into()).into()
+}
+
+/// Makes methods handlers: of an application class, which has an instance for each project and mount point, or of a singleton.
+///
+/// `#[audit]`, `#[react]` and `#[message_handler]` stand on the methods.
+///
+/// ```
+/// use std::sync::Arc;
+/// use bus_runtime::prelude::*;
+///
+/// struct Wiki {
+///     mount_point: String,
+/// }
+///
+/// #[controller("wiki")]
+/// impl Wiki {
+///     /// Called for the instance at the message's project and mount point.
+///     #[audit("wiki.{page}.save")]
+///     async fn save(&self, page: String, text: Json<String>) -> Result<(), BoxError> {
+///         println!("{} saves {page}", self.mount_point);
+///         Ok(())
+///     }
+///
+///     /// Called for every instance in the message's project.
+///     #[react("scm.#")]
+///     async fn on_commit(&self, commit: Json) -> Result<(), BoxError> {
+///         Ok(())
+///     }
+///
+///     /// Called once.
+///     #[react("wiki.#")]
+///     async fn count(key: RoutingKey) {}
+/// }
+///
+/// impl Instances for Wiki {
+///     async fn at(ctx: &Context) -> Result<Option<Arc<Self>>, BoxError> {
+///         let wiki = |mount_point: &str| Arc::new(Wiki { mount_point: mount_point.to_owned() });
+///         Ok(ctx.mount_point().map(wiki))
+///     }
+///
+///     async fn all(ctx: &Context) -> Result<Vec<Arc<Self>>, BoxError> {
+///         Ok(Self::at(ctx).await?.into_iter().collect())
+///     }
+/// }
+/// ```
+#[doc = include_str!("docs/controller.md")]
+#[proc_macro_attribute]
+pub fn controller(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    controller::controller(arguments.into(), item.into()).into()
 }
 
 /// Makes a type a message: it can be published, and taken as an argument of a handler.

@@ -22,8 +22,7 @@ pub(crate) struct Sibling {
 /// The handler attributes among an item's.
 pub(crate) fn find(attributes: &[syn::Attribute]) -> Vec<Sibling> {
     let siblings = attributes.iter().enumerate().filter_map(|(index, attribute)| {
-        let name = &attribute.path().segments.last()?.ident;
-        let kind = Attribute::ALL.into_iter().find(|kind| name == kind.name())?;
+        let kind = Attribute::named(attribute.path())?;
         let tokens = match &attribute.meta {
             Meta::List(list) => list.tokens.clone(),
             _ => return None,

@@ -1,5 +1,6 @@
 //! A handler that cannot be wrong any more: arguments of the attribute and signature of the function, checked together.
 
+use proc_macro2::Span;
 use syn::{LitStr, Type};
 
 use crate::args::{Args, Subject};
@@ -21,6 +22,8 @@ pub(crate) struct HandlerSpec<'a> {
     pub(crate) sources: Vec<Source<'a>>,
     pub(crate) options: Options,
     pub(crate) runtime: RuntimePath,
+    /// Where the attribute stands.
+    pub(crate) site: Span,
     pub(crate) warnings: Vec<Warning>,
 }
 
@@ -72,8 +75,9 @@ impl<'a> HandlerSpec<'a> {
         let captures = check_captures(&keys, signature, errors);
         let warnings = keys.iter().filter_map(|key| warning(key, args.name)).collect();
         let sources = signature.arguments.iter().map(|argument| source(argument, &captures)).collect();
+        let site = args.site.map_or_else(Span::call_site, |attribute| attribute.pound_token.span);
         let runtime = args.runtime;
-        validated.spec = Some(Self { kind, item, signature, sources, options, runtime, warnings });
+        validated.spec = Some(Self { kind, item, signature, sources, options, runtime, site, warnings });
         validated
     }
 }
@@ -110,7 +114,7 @@ fn read_type(args: &Args, errors: &Errors) -> Option<Box<Type>> {
         errors.add(second, messages::one_type(&show(second)));
     }
     if args.subjects.is_empty() {
-        errors.add_at(proc_macro2::Span::call_site(), messages::type_missing());
+        errors.add(&args.site, messages::type_missing());
     }
     types.first().map(|ty| (*ty).clone())
 }
@@ -118,7 +122,7 @@ fn read_type(args: &Args, errors: &Errors) -> Option<Box<Type>> {
 fn read_keys(args: &Args, errors: &Errors) -> Option<Vec<Key>> {
     let name = args.name;
     if args.subjects.is_empty() {
-        errors.add_at(proc_macro2::Span::call_site(), patterns::missing(name));
+        errors.add(&args.site, patterns::missing(name));
         return None;
     }
     let mut keys: Vec<Key> = Vec::new();

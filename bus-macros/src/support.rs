@@ -10,6 +10,11 @@ use syn::{Attribute, Meta, Path, Token};
 pub(crate) struct RuntimePath(pub(crate) Option<Path>);
 
 impl RuntimePath {
+    /// This one, or another one where it says nothing.
+    pub(crate) fn or(self, other: &Self) -> Self {
+        Self(self.0.or_else(|| other.0.clone()))
+    }
+
     /// `use ::bus_runtime::__private as __bus;`
     pub(crate) fn import(&self) -> TokenStream {
         match &self.0 {
@@ -65,7 +70,7 @@ fn pick(attributes: &[Attribute], wanted: impl Fn(&Meta) -> bool) -> Vec<TokenSt
 }
 
 /// The two parts of `cfg_attr(condition, attribute, ..)`.
-fn conditional(meta: &Meta) -> Option<(Meta, Punctuated<Meta, Token![,]>)> {
+pub(crate) fn conditional(meta: &Meta) -> Option<(Meta, Punctuated<Meta, Token![,]>)> {
     let list = meta.require_list().ok().filter(|list| list.path.is_ident("cfg_attr"))?;
     let parts = |input: ParseStream| {
         let condition = input.parse()?;

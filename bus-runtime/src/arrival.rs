@@ -18,6 +18,8 @@ pub(crate) struct Arrival {
     pub(crate) metadata: Metadata,
     /// The one handler of a shared queue that it is for.
     pub(crate) member: Option<String>,
+    /// The one instance of a controller that it is for.
+    pub(crate) instance: Option<String>,
     pub(crate) requeues: u32,
     pub(crate) first_failed_at: Option<SystemTime>,
 }
@@ -39,6 +41,7 @@ impl Arrival {
         let routing_key = own(header::ROUTING_KEY).and_then(|key| RoutingKey::new(key).ok());
         Self {
             member: own(header::MEMBER).map(str::to_owned),
+            instance: own(header::INSTANCE).map(str::to_owned),
             requeues: number(header::REQUEUES, REQUEUES_MAX),
             first_failed_at: own(header::FIRST_FAILED_AT)
                 .and_then(|time| humantime::parse_rfc3339(time).ok()),
@@ -86,6 +89,7 @@ mod tests {
             (header::EXCHANGE, "react".into()),
             (header::ROUTING_KEY, "wiki.saved".into()),
             (header::REQUEUES, HeaderValue::Int(2)),
+            (header::INSTANCE, "docs".into()),
         ]
         .into_iter()
         .collect()
@@ -96,6 +100,7 @@ mod tests {
         let arrival = arrive("", "app.wiki.react", story());
         assert_eq!(arrival.metadata.attempt(), 3);
         assert_eq!(arrival.requeues, 2);
+        assert_eq!(arrival.instance.as_deref(), Some("docs"));
         assert_eq!(arrival.metadata.exchange().as_str(), "react");
         assert_eq!(arrival.metadata.routing_key().as_str(), "wiki.saved");
     }
@@ -105,6 +110,7 @@ mod tests {
         let arrival = arrive("react", "wiki.forged", story());
         assert_eq!(arrival.metadata.attempt(), 1);
         assert_eq!(arrival.requeues, 0);
+        assert_eq!(arrival.instance, None);
         assert_eq!(arrival.metadata.routing_key().as_str(), "wiki.forged");
     }
 

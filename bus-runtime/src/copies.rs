@@ -76,6 +76,9 @@ fn copy(metadata: &Metadata, failure: Failure<'_>) -> Result<Envelope, Error> {
     copy.headers.remove("CC");
     copy.headers.remove("BCC");
     forget_deaths(&mut copy.headers);
+    // A publisher may have forged them; whoever publishes the copy says whom it is for.
+    copy.headers.remove(header::MEMBER);
+    copy.headers.remove(header::INSTANCE);
     copy.headers.set(header::EXCHANGE, metadata.exchange().to_string());
     copy.headers.set(header::ROUTING_KEY, metadata.routing_key().to_string());
     copy.headers.set(header::HANDLER, handler.to_owned());

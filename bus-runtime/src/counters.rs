@@ -12,6 +12,7 @@ pub(crate) struct Counters {
     pub(crate) requeued: Counter,
     pub(crate) dead_lettered: Counter,
     pub(crate) filtered: Counter,
+    pub(crate) no_context: Counter,
     pub(crate) discarded: Counter,
     pub(crate) published: Counter,
 }
@@ -52,9 +53,9 @@ pub struct HandlerStats {
     pub kind: &'static str,
     /// Its queue.
     pub queue: String,
-    /// How often it was called, attempts after the first included.
+    /// How often it was called, attempts after the first included; a method of instances, for how many of them.
     pub called: u64,
-    /// Messages that it has handled with success.
+    /// Messages that it has handled with success; a method of instances, for how many of them.
     pub handled: u64,
     /// Attempts that ended in an error, a panic or a timeout.
     pub failed: u64,
@@ -66,6 +67,8 @@ pub struct HandlerStats {
     pub dead_lettered: u64,
     /// Messages that its filter did not want.
     pub filtered: u64,
+    /// Messages that name no project, so that the instances of a method could not be found.
+    pub no_context: u64,
     /// Messages that were acknowledged although the handler failed.
     pub discarded: u64,
     /// Messages that it has published: those that were held until it had succeeded, and then confirmed.

@@ -236,6 +236,8 @@ pub mod header {
     pub const ROUTING_KEY: &str = "bus-routing-key";
     /// The one handler of a shared queue that a retried copy is for.
     pub const MEMBER: &str = "bus-member";
+    /// The one instance of a controller that a retried or dead copy is for: its [`key`](crate::Instances::key).
+    pub const INSTANCE: &str = "bus-instance";
     /// The queue whose message this was.
     pub const QUEUE: &str = "bus-queue";
     /// The handler that failed last.

@@ -145,6 +145,8 @@ error_kinds! {
     MissingState => "BUS0012", 78;
     /// `App::setup` failed.
     Setup => "BUS0013", 78;
+    /// A controller has no instance to call its methods for, or the app was given one that it has no use for.
+    Instance => "BUS0014", 78;
     /// The broker cannot be reached.
     Connect => "BUS0101", 69;
     /// The broker's host name cannot be resolved.

@@ -30,6 +30,8 @@ pub(crate) struct Hub {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) settings: PlanSettings,
     pub(crate) state: StateMap,
+    /// The instances of controllers that the app was given.
+    pub(crate) instances: StateMap,
     pub(crate) app_id: Text,
     /// Names this process in dead letters and consumer tags.
     pub(crate) worker: String,
@@ -56,6 +58,7 @@ impl Hub {
             transport,
             settings,
             state,
+            instances: StateMap::default(),
             app_id: Text::Owned(app.to_owned()),
             worker: format!("{app}-{}", std::process::id()),
             publish_timeout: crate::config::PUBLISH_TIMEOUT_DEFAULT,

@@ -33,6 +33,7 @@ mod arrival;
 mod copies;
 mod delivery;
 mod extract;
+mod instances;
 pub mod middleware;
 mod scope;
 mod settle;
@@ -96,7 +97,7 @@ macro_rules! link {
 pub use app::{App, Bus, Drained, app};
 pub use binding_key::{BindingKey, BindingKeyError};
 pub use broker_url::{AMQP_PORT, AmqpUrl, BrokerUrl, Host};
-pub use bus_macros::{Message, audit, message_handler, react};
+pub use bus_macros::{Message, audit, controller, message_handler, react};
 pub use command::Execute;
 pub use config::{Config, Patience};
 pub use counters::{HandlerStats, Stats};
@@ -107,6 +108,7 @@ pub use extract::{
     Arguments, Attempt, BODY_MAX, CapturedWord, Context, CorrelationId, FromDelivery, Json, MessageId,
     MessageOf, Raw, Redelivered, State, Timestamp,
 };
+pub use instances::Instances;
 pub use message::{Command, Event, Kind, Message, MessageKind, MessageType, Publishable, Task};
 pub use names::{ExchangeName, NameError, QueueName, RoutingKey};
 pub use outcome::{
@@ -130,8 +132,8 @@ pub mod prelude {
     pub use bytes::Bytes;
 
     pub use crate::{
-        BoxError, Context, Headers, Json, Message, MessageOf, Outcome, Publisher, RoutingKey, State, ack,
-        audit, message_handler, nack, react, reject, requeue, retry, retry_later,
+        BoxError, Context, Headers, Instances, Json, Message, MessageOf, Outcome, Publisher, RoutingKey,
+        State, ack, audit, controller, message_handler, nack, react, reject, requeue, retry, retry_later,
     };
 
     #[cfg(feature = "testing")]

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 pub use std::option::Option::{self, None, Some};
 pub use std::primitive::{bool, str, u8, u32, u64};
@@ -12,6 +13,7 @@ pub use std::time::Duration;
 pub use inventory::submit;
 
 pub use crate::__handler_id as handler_id;
+pub use crate::__instances_of as instances_of;
 pub use crate::__not_another_message as not_another_message;
 pub use crate::delivery::Delivery;
 pub use crate::extract::{Arguments, FromDelivery};
@@ -25,6 +27,7 @@ pub use crate::topology::{Overflow, QueueType};
 pub use crate::transport::BoxFuture;
 
 use crate::extract::{CapturedWord, MessageOf};
+use crate::instances::{InstanceFinder, Instances};
 
 /// `RetryOptions::default()` as a constant.
 pub const NO_RETRY_OPTIONS: RetryOptions = RetryOptions {
@@ -36,7 +39,7 @@ pub const NO_RETRY_OPTIONS: RetryOptions = RetryOptions {
     give_up_after: None,
 };
 
-/// The id of a function of the module that it is called in.
+/// The id of a function or a method of the module that it is called in.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! __handler_id {
@@ -44,6 +47,16 @@ macro_rules! __handler_id {
         $crate::__private::HandlerId {
             module: ::core::module_path!(),
             name: $crate::__private::stringify!($function),
+        }
+    };
+    ($type:ident::$method:ident) => {
+        $crate::__private::HandlerId {
+            module: ::core::module_path!(),
+            name: $crate::__private::concat!(
+                $crate::__private::stringify!($type),
+                "::",
+                $crate::__private::stringify!($method)
+            ),
         }
     };
     // A raw identifier, without its `r#`.
@@ -113,7 +126,57 @@ pub trait IsMessage<M> {}
 
 impl<M> IsMessage<M> for M {}
 
-pub use std::{column, file, line, stringify};
+pub use std::{column, concat, file, line, stringify};
+
+/// How the instances of a controller are found: as it says itself, if it says, and else by what the app is given.
+///
+/// Chosen as in [`not_another_message`].
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __instances_of {
+    ($type:ty) => {{
+        use $crate::__private::{FoundByItself as _, GivenByApp as _};
+        (&$crate::__private::Controller::<$type>::NEW).finder()
+    }};
+}
+
+/// The type of a controller, as a value.
+#[derive(Debug)]
+pub struct Controller<T>(PhantomData<T>);
+
+impl<T> Controller<T> {
+    /// The only one.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+/// A controller that implements `Instances`.
+pub trait FoundByItself {
+    /// Asks the type.
+    fn finder(&self) -> InstanceFinder;
+}
+
+impl<T: Instances> FoundByItself for Controller<T> {
+    fn finder(&self) -> InstanceFinder {
+        InstanceFinder::by_type::<T>()
+    }
+}
+
+/// A controller that does not.
+pub trait GivenByApp {
+    /// Asks the app.
+    fn finder(&self) -> InstanceFinder;
+}
+
+impl<T: 'static> GivenByApp for &Controller<T> {
+    fn finder(&self) -> InstanceFinder {
+        InstanceFinder::given::<T>()
+    }
+}
+
+/// The instance that a method is called for.
+pub fn instance<T: Send + Sync + 'static>(delivery: &Delivery) -> Result<Arc<T>, Rejection> {
+    crate::instances::instance(delivery)
+}
 
 /// Puts the handler's future into a box.
 pub fn boxed<F>(future: F) -> BoxFuture<'static, Result<Outcome, Rejection>>

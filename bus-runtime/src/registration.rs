@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::delivery::{Delivery, Metadata};
 use crate::error::Place;
 use crate::extract::Arguments;
+use crate::instances::InstanceFinder;
 use crate::message::{Message, MessageType};
 use crate::outcome::{HandlerError, Outcome, Rejection};
 use crate::policy::{AckMode, OnError};
@@ -21,9 +22,12 @@ pub struct HandlerRegistration {
     pub(crate) id: HandlerId,
     pub(crate) subject: Subject,
     pub(crate) options: HandlerOptions,
+    /// The group without the option; the crate if nothing says so.
+    pub(crate) group: Option<&'static str>,
     pub(crate) place: Place,
     pub(crate) identity: fn() -> TypeId,
     pub(crate) arguments: fn(&mut Arguments),
+    pub(crate) instances: Option<fn() -> InstanceFinder>,
     pub(crate) call: HandlerFn,
 }
 
@@ -35,8 +39,14 @@ pub type HandlerFn = fn(Delivery) -> BoxFuture<'static, Result<Outcome, Rejectio
 pub struct HandlerId {
     /// `module_path!()`; its first word is the crate.
     pub module: &'static str,
-    /// The function's name.
+    /// The function's name; a method's with its type, as in `Wiki::save`.
     pub name: &'static str,
+}
+
+impl HandlerId {
+    pub(crate) fn crate_name(&self) -> &'static str {
+        self.module.split("::").next().unwrap_or_default()
+    }
 }
 
 /// What a handler listens to.
@@ -125,9 +135,11 @@ impl HandlerRegistration {
             id,
             subject,
             options: NO_OPTIONS,
+            group: None,
             place: Place { file: "", line: 0, column: 0 },
             identity: TypeId::of::<()>,
             arguments: |_| {},
+            instances: None,
             call,
         }
     }
@@ -147,6 +159,19 @@ impl HandlerRegistration {
     /// The types of the handler's arguments, for checks at start-up.
     pub const fn taking(mut self, arguments: fn(&mut Arguments)) -> Self {
         self.arguments = arguments;
+        self
+    }
+
+    /// The group that it is in when its options name none.
+    pub const fn in_group(mut self, group: &'static str) -> Self {
+        self.group = Some(group);
+        self
+    }
+
+    /// It is a method, which is called for instances of its type.
+    #[doc(hidden)]
+    pub const fn on_instances(mut self, finder: fn() -> InstanceFinder) -> Self {
+        self.instances = Some(finder);
         self
     }
 

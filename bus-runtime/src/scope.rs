@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::delivery::Metadata;
 use crate::envelope::{Envelope, Text, header};
 use crate::error::{Error, ErrorKind};
-use crate::extract::Context;
+use crate::extract::{Context, StateMap};
 use crate::hub::Hub;
+use crate::instances::Instance;
 use crate::publish::Draft;
 use crate::shutdown::Shutdown;
 use crate::topology::HandlerEntry;
@@ -24,7 +25,15 @@ pub(crate) struct Scope {
     pub(crate) hub: Arc<Hub>,
     entry: Arc<HandlerEntry>,
     metadata: Metadata,
+    instance: Option<Called>,
     stage: Mutex<Stage>,
+}
+
+/// The instance that a method is called for.
+struct Called {
+    instance: Instance,
+    /// Tells the messages that it publishes from those of the others: its key, or its position among all.
+    name: String,
 }
 
 /// What a handler has published; it is sent when the handler has succeeded.
@@ -35,11 +44,26 @@ enum Stage {
 
 impl Scope {
     pub(crate) fn new(hub: Arc<Hub>, entry: Arc<HandlerEntry>, metadata: Metadata) -> Self {
-        Self { hub, entry, metadata, stage: Mutex::new(Stage::Open(Vec::new())) }
+        Self { hub, entry, metadata, instance: None, stage: Mutex::new(Stage::Open(Vec::new())) }
+    }
+
+    /// The call of a method for one of the instances that were found.
+    pub(crate) fn for_instance(mut self, instance: Instance, position: usize) -> Self {
+        let name = instance.key.clone().unwrap_or_else(|| position.to_string());
+        self.instance = Some(Called { instance, name });
+        self
+    }
+
+    pub(crate) fn instance(&self) -> Option<&Instance> {
+        self.instance.as_ref().map(|called| &called.instance)
     }
 
     pub(crate) fn state<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.hub.state.get()
+    }
+
+    pub(crate) fn all_state(&self) -> &StateMap {
+        &self.hub.state
     }
 
     pub(crate) fn shutdown(&self) -> Shutdown {
@@ -101,10 +125,12 @@ impl Scope {
         .with_help("publish before the handler returns, or give the task a `Bus` of its own")
     }
 
-    /// An id that is the same when the message is handled again: of the handled message, the handler and the position.
+    /// An id that is the same when the message is handled again: of the handled message, the handler, its instance and the
+    /// position.
     fn derived_id(&self, position: usize) -> Text {
         let Some(parent) = self.metadata.message_id() else { return Text::Owned(crate::seam::message_id()) };
-        let name = format!("{parent}/{}/{position}", self.entry.name);
+        let instance = self.instance.as_ref().map(|called| format!("/{}", called.name)).unwrap_or_default();
+        let name = format!("{parent}/{}{instance}/{position}", self.entry.name);
         Text::Owned(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).to_string())
     }
 

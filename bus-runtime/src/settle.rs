@@ -1,5 +1,6 @@
 //! From what a handler decided to what the broker is told. Pure: the same outcome and attempt give the same settlement.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::outcome::{DeadLetterReason, Disposition, HandlerError, Outcome};
@@ -54,6 +55,30 @@ pub(crate) fn settlement(
         }
         Outcome::Failed(error) => failed(error, policy, on_error, now),
     }
+}
+
+/// Which of the settlements for the instances of one handler publish no copy, because that of another one serves for both:
+/// two instances with one key cannot be told apart, and a message that is to be handled again as a whole, for an instance
+/// without key, comes back to all of them.
+pub(crate) fn superseded(settlements: &[(Option<&str>, &Settlement)]) -> Vec<bool> {
+    let weight = |settlement: &Settlement| match settlement {
+        Settlement::Ack | Settlement::Discard => 0,
+        Settlement::DeadLetter { .. } => 1,
+        Settlement::Requeue { .. } => 2,
+        Settlement::Retry { .. } => 3,
+    };
+    let weights: Vec<u8> = settlements.iter().map(|(_, settlement)| weight(settlement)).collect();
+    let mut of_key: HashMap<Option<&str>, usize> = HashMap::new();
+    for (index, (key, _)) in settlements.iter().enumerate() {
+        let heaviest = of_key.entry(*key).or_insert(index);
+        if weights[index] > weights[*heaviest] {
+            *heaviest = index;
+        }
+    }
+    let whole = of_key.get(&None).copied().filter(|index| weights[*index] > 1);
+    let indices = settlements.iter().enumerate();
+    let serves = |index, key| whole.or_else(|| of_key.get(key).copied()) == Some(index);
+    indices.map(|(index, (key, _))| weights[index] > 0 && !serves(index, key)).collect()
 }
 
 fn failed(error: &HandlerError, policy: &RetryPolicy, on_error: OnError, now: Circumstances) -> Settlement {
@@ -172,5 +197,29 @@ mod tests {
         let policy = RetryPolicy { give_up_after: Some(Duration::from_secs(10)), ..RetryPolicy::default() };
         let late = Circumstances { since_first_failure: Duration::from_secs(10), attempt: 2, ..FIRST };
         assert_eq!(kind(&settlement(&failure(), &policy, OnError::Retry, late)), dead);
+    }
+
+    #[test]
+    fn one_copy_serves_for_those_that_cannot_be_told_apart() {
+        let (ack, discard) = (Settlement::Ack, Settlement::Discard);
+        let (error, error_type) = (String::new(), "");
+        let again = Settlement::Retry { delay: Duration::ZERO, attempt: 2, error: error.clone(), error_type };
+        let back = Settlement::Requeue { requeues: 1, error: error.clone(), error_type };
+        let dead = Settlement::DeadLetter { reason: DeadLetterReason::Rejected, error, error_type };
+        let (a, b) = (Some("a"), Some("b"));
+        let table: [(&[(Option<&str>, &Settlement)], &[bool]); 9] = [
+            (&[], &[]),
+            (&[(None, &again)], &[false]),
+            (&[(a, &again), (b, &again), (None, &ack)], &[false, false, false]),
+            (&[(a, &again), (a, &again), (a, &ack)], &[false, true, false]),
+            (&[(a, &dead), (a, &again)], &[true, false]),
+            (&[(None, &dead), (None, &again), (None, &again)], &[true, false, true]),
+            (&[(a, &again), (None, &back), (b, &dead), (None, &discard)], &[true, false, true, false]),
+            (&[(a, &again), (None, &dead), (b, &dead)], &[false, false, false]),
+            (&[(None, &dead), (None, &dead)], &[false, true]),
+        ];
+        for (settlements, wanted) in table {
+            assert_eq!(superseded(settlements), wanted, "{settlements:?}");
+        }
     }
 }

@@ -8,12 +8,20 @@
     reason = "these handlers do what users do, and clippy does not see that they are in tests"
 )]
 
+#[path = "handlers/installed.rs"]
+#[macro_use]
+mod installed;
+
 #[path = "handlers/command.rs"]
 mod command;
+#[path = "handlers/controllers.rs"]
+mod controllers;
 #[path = "handlers/group.rs"]
 mod group;
 #[path = "handlers/input.rs"]
 mod input;
+#[path = "handlers/instances.rs"]
+mod instances;
 #[path = "handlers/publish.rs"]
 mod publish;
 #[path = "handlers/retry.rs"]
@@ -88,6 +96,22 @@ on_both! {
     group::every_member_that_matches_is_called,
     group::l1_priorities_are_strict,
     group::only_the_failed_member_is_retried,
+    controllers::c1_an_audit_method_is_called_for_its_instance,
+    controllers::c2_a_react_method_is_called_for_every_instance,
+    controllers::c3_without_a_project,
+    controllers::c4_context_does_not_leak,
+    controllers::c5_methods_publish_with_the_context,
+    instances::only_the_failed_instances_are_retried,
+    instances::without_keys_the_whole_message_is_retried,
+    instances::an_instance_that_went_away_leaves_a_dead_letter,
+    instances::not_finding_is_a_failed_attempt,
+    controllers::messages_have_methods,
+    controllers::a_singleton_is_called_for_every_project,
+    controllers::two_controllers_of_one_type_have_their_own_queues,
+    instances::instances_of_a_shared_queue,
+    instances::a_forged_instance_does_not_count,
+    instances::instances_are_called_side_by_side,
+    controllers::every_mistake_is_a_start_up_error,
     shutdown::s1_what_has_begun_ends,
     shutdown::s2_what_takes_too_long_goes_back,
 }

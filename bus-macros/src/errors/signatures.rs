@@ -3,8 +3,14 @@
 texts! {
     not_a_function(attribute, item) => "#[{attribute}(..)] goes on a function, not on {item}";
     no_body(attribute) => "#[{attribute}(..)] goes on a function with a body";
-    method(attribute) => "#[{attribute}] on a method needs #[controller] on its impl block, which is not available yet\n\n\
-        help: write a free function, and take what `self` would hold as `State<T>`";
+    method(attribute, method) => "#[{attribute}] on a method needs #[controller] on its impl block\n\n\
+        help: write\n\
+        \x20   #[controller]\n\
+        \x20   impl MyController {{ #[{attribute}(..)] async fn {method}(&self, ..) {{ .. }} }}";
+    mutable_receiver() => "a handler can't take `&mut self`: one instance handles several messages at a time\n\n\
+        help: take `&self`, and keep what changes behind a lock or in an atomic";
+    owned_receiver(found) => "a handler can't take `{found}`: the instance is there for other messages too\n\n\
+        help: take `&self`, or `self: Arc<Self>` for a task that outlives the call";
     generic() => "a handler can't be generic: the bus has to know the one type to decode\n\n\
         help: write one handler per message type and call a shared generic function from each";
     lifetime(name) => "handler arguments are owned, so a handler has no lifetime `{name}`\n\n\

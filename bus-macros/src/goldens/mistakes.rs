@@ -5,7 +5,7 @@ async fn on_wiki(&self, page: &str) {
     page.show();
 }
 ::core::compile_error! {
-    "#[react] on a method needs #[controller] on its impl block, which is not available yet\n\nhelp: write a free function, and take what `self` would hold as `State<T>`"
+    "#[react] on a method needs #[controller] on its impl block\n\nhelp: write\n    #[controller]\n    impl MyController { #[react(..)] async fn on_wiki(&self, ..) { .. } }"
 }
 ::core::compile_error! {
     "handler arguments are owned, not borrowed\n\nhelp: take `page: String`"

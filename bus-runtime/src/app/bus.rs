@@ -84,6 +84,7 @@ pub(super) async fn prepare(
     }
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
+    hub.instances = app.instances.values();
     hub.publish_timeout = config.publish_timeout;
     hub.observer = app.observer;
     let running = Running {
@@ -292,6 +293,7 @@ impl Running {
             requeued: counters.requeued.get(),
             dead_lettered: counters.dead_lettered.get(),
             filtered: counters.filtered.get(),
+            no_context: counters.no_context.get(),
             discarded: counters.discarded.get(),
             published: counters.published.get(),
         });

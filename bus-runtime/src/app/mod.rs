@@ -24,8 +24,10 @@ use crate::transport::{BoxFuture, Transport};
 
 mod bus;
 mod filter;
+mod instances;
 
 pub use bus::{Bus, Drained};
+use instances::GivenInstances;
 
 type Setup = Box<dyn FnOnce(App) -> BoxFuture<'static, Result<App, BoxError>> + Send>;
 
@@ -50,6 +52,7 @@ pub struct App {
     pub(crate) config: Option<Config>,
     broker: Option<Broker>,
     state: StateMap,
+    instances: GivenInstances,
     layers: Layers,
     setups: Vec<Setup>,
     registrations: Registrations,
@@ -79,6 +82,7 @@ pub fn app() -> App {
         config: None,
         broker: None,
         state: StateMap::default(),
+        instances: GivenInstances::default(),
         layers: Layers::default(),
         setups: Vec::new(),
         registrations: Registrations::Linked,
@@ -90,6 +94,37 @@ impl App {
     /// Gives handlers a value to take as [`State<T>`](crate::State).
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.state.insert(value);
+        self
+    }
+
+    /// Gives the methods of a [`#[controller]`](macro@crate::controller) the only instance there is. They are called for it
+    /// whatever project a message is from. A type with several instances implements [`Instances`](crate::Instances) instead.
+    ///
+    /// ```no_run
+    /// use bus_runtime::prelude::*;
+    ///
+    /// struct Wiki {
+    ///     name: String,
+    /// }
+    ///
+    /// #[controller]
+    /// impl Wiki {
+    ///     #[react("wiki.#")]
+    ///     async fn on_wiki(&self, key: RoutingKey) {
+    ///         println!("{}: {key}", self.name);
+    ///     }
+    /// }
+    ///
+    /// fn main() -> ExitCode {
+    ///     bus_runtime::app().instance(Wiki { name: "home".into() }).run()
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// (at start) [`Instance`](ErrorKind::Instance) for two of one type, for one whose type implements `Instances`, and for
+    /// one without methods that are handlers.
+    pub fn instance<T: Send + Sync + 'static>(mut self, instance: T) -> Self {
+        self.instances.insert(instance);
         self
     }
 
@@ -228,6 +263,7 @@ impl App {
         config.plan.instance = format!(".{}", crate::seam::message_id());
         let plan = self.plan_with(&config).map_err(first)?;
         self.check_state(&plan)?;
+        self.instances.check(&plan, &self.registrations)?;
         Ok((config, plan))
     }
 
@@ -449,6 +485,7 @@ impl fmt::Debug for App {
         f.debug_struct("App")
             .field("name", &self.app_name())
             .field("state", &self.state)
+            .field("instances", &self.instances)
             .field("layers", &self.layers)
             .field("config", &self.config)
             .finish_non_exhaustive()

@@ -48,17 +48,22 @@ impl<T: Send + Sync + 'static> FromDelivery for State<T> {
     }
 }
 
-/// One value per type.
+/// One value per type; cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct StateMap(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+pub(crate) struct StateMap(Arc<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>);
 
 impl StateMap {
     pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.0.insert(TypeId::of::<T>(), Arc::new(value));
+        Arc::make_mut(&mut self.0).insert(TypeId::of::<T>(), Arc::new(value));
     }
 
     pub(crate) fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        self.0.get(&TypeId::of::<T>()).cloned().and_then(|value| value.downcast().ok())
+        self.any(TypeId::of::<T>()).and_then(|value| value.downcast().ok())
+    }
+
+    /// The value of this type, whatever it is.
+    pub(crate) fn any(&self, id: TypeId) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.0.get(&id).cloned()
     }
 
     pub(crate) fn holds(&self, id: TypeId) -> bool {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::binding_key::BindingKey;
 use crate::error::{Error, ErrorKind, Place};
 use crate::extract::Arguments;
+use crate::instances::InstanceFinder;
 use crate::message::{MessageKind, MessageType};
 use crate::names::{ExchangeName, QueueName};
 use crate::policy::{AckMode, OnError, RetryPolicy};
@@ -70,6 +71,8 @@ pub struct HandlerEntry {
     pub place: Place,
     pub(crate) identity: fn() -> TypeId,
     pub(crate) arguments: fn(&mut Arguments),
+    /// How the instances are found that it is called for, if it is a method.
+    pub(crate) instances: Option<InstanceFinder>,
     pub(crate) call: HandlerFn,
 }
 

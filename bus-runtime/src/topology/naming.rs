@@ -12,10 +12,10 @@ pub const OWN_PREFIX: &str = "bus.";
 /// The queue that delayed messages with a delay chosen at run time come out of.
 pub const DUE_QUEUE: &str = "bus.due";
 
-/// `<crate>.<module>.<fn>.<suffix>`: the queue of a handler that does not name one.
+/// `<crate>.<module>.<fn>.<suffix>`: the queue of a handler that does not name one. A method is `<Type>.<method>`.
 pub(crate) fn handler_queue(prefix: &str, id: HandlerId, suffix: &str) -> Result<QueueName, Error> {
-    let path = id.module.replace("::", ".");
-    Ok(QueueName::new(format!("{prefix}{path}.{}.{suffix}", id.name))?)
+    let path = format!("{}::{}", id.module, id.name).replace("::", ".");
+    Ok(QueueName::new(format!("{prefix}{path}.{suffix}"))?)
 }
 
 /// `<queue>.dead`: where the dead letters of a queue are.

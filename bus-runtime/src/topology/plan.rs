@@ -178,7 +178,7 @@ fn add(
     let queue = naming::handler_queue(&settings.prefix, registration.id, &suffix)?;
     let mut entry = HandlerEntry {
         name: String::new(),
-        group: String::new(),
+        group: registration.group.unwrap_or_else(|| registration.id.crate_name()).to_owned(),
         kind,
         exchange,
         keys,
@@ -200,6 +200,7 @@ fn add(
         place: registration.place,
         identity: registration.identity,
         arguments: registration.arguments,
+        instances: registration.instances.map(|finder| finder()),
         call: registration.call,
     };
     apply(&mut entry, registration.id, &options, settings)?;
@@ -245,9 +246,10 @@ fn name(
     options: &HandlerOptions,
     settings: &PlanSettings,
 ) -> Result<(), Error> {
-    let crate_name = id.module.split("::").next().unwrap_or_default();
     entry.name = options.name.map_or_else(|| format!("{}::{}", id.module, id.name), str::to_owned);
-    entry.group = options.group.unwrap_or(crate_name).to_owned();
+    if let Some(group) = options.group {
+        entry.group = group.to_owned();
+    }
     if let Some(queue) = options.queue {
         entry.queue = QueueName::new(format!("{}{queue}", settings.prefix))?;
         entry.dead = naming::dead_queue(&entry.queue)?;

@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
-use super::member::Member;
+use super::instances::InstanceCalls;
+use super::member::{Calls, Member};
 use super::perform::{Performed, Verdicts};
 use crate::arrival::{self, Arrival};
 use crate::counters::Counters;
@@ -26,7 +27,7 @@ use crate::transport::{BoxFuture, Incoming, Settler, Verdict};
 pub(super) struct Job {
     case: Case,
     settler: Settler,
-    calls: Vec<Call>,
+    calls: Vec<Called>,
     /// Why it is settled without any call.
     refused: Option<Outcome>,
 }
@@ -39,18 +40,28 @@ pub(super) struct Case {
 }
 
 /// One handler that the message is for.
-struct Call {
-    entry: Arc<HandlerEntry>,
-    counters: Arc<Counters>,
-    scope: Arc<Scope>,
-    future: BoxFuture<'static, Result<Outcome, BoxError>>,
+enum Called {
+    Function(Call),
+    Method(InstanceCalls),
 }
 
-/// What one handler made of the message.
+/// One call of a handler.
+pub(super) struct Call {
+    pub(super) entry: Arc<HandlerEntry>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) scope: Arc<Scope>,
+    pub(super) future: BoxFuture<'static, Result<Outcome, BoxError>>,
+    /// The key of the instance that it is for.
+    pub(super) instance: Option<String>,
+}
+
+/// What one handler, or one instance of it, made of the message.
 pub(super) struct Judged {
     pub(super) entry: Arc<HandlerEntry>,
     pub(super) counters: Arc<Counters>,
     pub(super) outcome: Outcome,
+    /// The key of the instance: another attempt is for this one alone.
+    pub(super) instance: Option<String>,
 }
 
 impl Job {
@@ -85,12 +96,7 @@ impl Job {
                 filtered = true;
                 continue;
             }
-            let metadata = self.case.arrival.metadata.clone();
-            let hub = Arc::clone(&self.case.hub);
-            let scope = Arc::new(Scope::new(hub, Arc::clone(&member.entry), metadata.clone()));
-            let future = member.call(Delivery::new(metadata, Arc::clone(&scope)));
-            let (entry, counters) = (Arc::clone(&member.entry), Arc::clone(&member.counters));
-            self.calls.push(Call { entry, counters, scope, future });
+            self.calls.push(self.case.call(member));
         }
         if self.calls.is_empty() {
             self.refused = Some(if filtered { Outcome::Discard } else { self.case.unknown() });
@@ -124,7 +130,8 @@ impl Job {
         let Some(first) = self.case.queue.members.first() else {
             return settle(self.settler, Verdict::Reject);
         };
-        let judged = Judged { entry: Arc::clone(first), counters: Arc::default(), outcome };
+        let instance = self.case.arrival.instance.clone();
+        let judged = Judged { entry: Arc::clone(first), counters: Arc::default(), outcome, instance };
         self.settle(vec![judged]).await;
     }
 
@@ -146,6 +153,23 @@ impl Case {
         match &self.arrival.member {
             Some(member) => *member == entry.name,
             None => entry.wants(metadata.exchange(), metadata.routing_key(), metadata.message_type()),
+        }
+    }
+
+    fn call(&self, member: &mut Member) -> Called {
+        let (entry, counters) = (Arc::clone(&member.entry), Arc::clone(&member.counters));
+        match &mut member.calls {
+            Calls::Function(stack) => {
+                let metadata = self.arrival.metadata.clone();
+                let scope = Scope::new(Arc::clone(&self.hub), Arc::clone(&entry), metadata.clone());
+                let scope = Arc::new(scope);
+                let future = stack.call(Delivery::new(metadata, Arc::clone(&scope)));
+                Called::Function(Call { entry, counters, scope, future, instance: None })
+            }
+            Calls::Method(finder, stack) => {
+                let (finder, stack) = (*finder, Arc::clone(stack));
+                Called::Method(InstanceCalls { entry, counters, finder, stack })
+            }
         }
     }
 
@@ -176,27 +200,45 @@ fn settle(settler: Settler, verdict: Verdict) {
 
 /// Runs the handlers: strictly one priority after the other, side by side inside one. `None` when the connection was lost
 /// while something that a handler published was sent: the message must be handled again, and no attempt is counted.
-async fn run_calls(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Call>) -> Option<Vec<Judged>> {
+async fn run_calls(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Option<Vec<Judged>> {
     let mut judged = Vec::with_capacity(calls.len());
     let mut calls = calls.into_iter().peekable();
     while let Some(first) = calls.next() {
-        let priority = first.entry.priority;
-        if calls.peek().is_none_or(|next| next.entry.priority != priority) {
-            judged.push(run_call(hub, arrival, first).await?);
+        let priority = first.priority();
+        if calls.peek().is_none_or(|next| next.priority() != priority) {
+            match first {
+                Called::Function(call) => judged.push(run_call(hub, arrival, call).await?),
+                Called::Method(calls) => judged.extend(calls.run(hub, arrival).await?),
+            }
             continue;
         }
         let mut tier = vec![first];
-        while let Some(next) = calls.next_if(|next| next.entry.priority == priority) {
+        while let Some(next) = calls.next_if(|next| next.priority() == priority) {
             tier.push(next);
         }
-        for result in join_all(tier.into_iter().map(|call| run_call(hub, arrival, call))).await {
-            judged.push(result?);
+        for result in join_all(tier.into_iter().map(|called| called.run(hub, arrival))).await {
+            judged.extend(result?);
         }
     }
     Some(judged)
 }
 
-async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Call>) {
+impl Called {
+    fn priority(&self) -> i32 {
+        match self {
+            Self::Function(Call { entry, .. }) | Self::Method(InstanceCalls { entry, .. }) => entry.priority,
+        }
+    }
+
+    async fn run(self, hub: &Arc<Hub>, arrival: &Arrival) -> Option<Vec<Judged>> {
+        match self {
+            Self::Function(call) => run_call(hub, arrival, call).await.map(|judged| vec![judged]),
+            Self::Method(calls) => calls.run(hub, arrival).await,
+        }
+    }
+}
+
+async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) {
     for judged in run_calls(hub, arrival, calls).await.unwrap_or_default() {
         match judged.outcome {
             Outcome::Done(_) => judged.counters.handled.add_one(),
@@ -208,13 +250,14 @@ async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Call>)
     }
 }
 
-/// Runs one handler and sends what it has published.
-async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
-    let Call { entry, counters, scope, future } = call;
+/// Runs one handler and sends what it has published. `None` as for [`run_calls`].
+pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
+    let Call { entry, counters, scope, future, instance } = call;
     counters.called.add_one();
     let span = tracing::info_span!(
         "consume",
         handler = %entry.name,
+        instance,
         message_id = arrival.metadata.message_id(),
         routing_key = %arrival.metadata.routing_key(),
         attempt = arrival.metadata.attempt(),
@@ -239,11 +282,16 @@ async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judge
             }
         }
     }
-    report(&entry, &counters, arrival, &outcome);
-    if entry.kind == HandlerKind::Message(crate::message::MessageKind::Command) {
-        outcome = answer(hub, arrival, outcome).await;
+    Some(judge(hub, arrival, Judged { entry, counters, outcome, instance }).await)
+}
+
+/// Tells whoever wants to know what became of a call: hook and log, and the sender of a command.
+pub(super) async fn judge(hub: &Arc<Hub>, arrival: &Arrival, mut judged: Judged) -> Judged {
+    report(&judged, arrival);
+    if judged.entry.kind == HandlerKind::Message(crate::message::MessageKind::Command) {
+        judged.outcome = answer(hub, arrival, judged.outcome).await;
     }
-    Some(Judged { entry, counters, outcome })
+    judged
 }
 
 /// A lost connection says nothing about the message: it does not count as an attempt.
@@ -273,12 +321,13 @@ async fn answer(hub: &Arc<Hub>, arrival: &Arrival, outcome: Outcome) -> Outcome 
 }
 
 /// Tells the error hook and the log about a failed attempt.
-fn report(entry: &HandlerEntry, counters: &Counters, arrival: &Arrival, outcome: &Outcome) {
+fn report(Judged { entry, counters, outcome, instance }: &Judged, arrival: &Arrival) {
     let Outcome::Failed(error) = outcome else { return };
     counters.failed.add_one();
     tracing::warn!(
         code = "BUS0202",
         handler = %entry.name,
+        instance,
         message_id = arrival.metadata.message_id(),
         attempt = arrival.metadata.attempt(),
         of = entry.retry.max + 1,

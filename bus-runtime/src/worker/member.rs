@@ -3,11 +3,13 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
 use tower_service::Service;
 
 use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
+use crate::instances::InstanceFinder;
 use crate::middleware::{HandlerService, Layers};
 use crate::outcome::Outcome;
 use crate::topology::HandlerEntry;
@@ -18,20 +20,53 @@ use crate::transport::BoxFuture;
 pub(crate) struct Member {
     pub(crate) entry: Arc<HandlerEntry>,
     pub(crate) counters: Arc<Counters>,
-    stack: HandlerService,
+    pub(super) calls: Calls,
+}
+
+/// What a message calls.
+#[derive(Debug)]
+pub(super) enum Calls {
+    /// The function.
+    Function(Stack),
+    /// The method, for each instance that is found when the message has begun.
+    Method(InstanceFinder, Arc<Mutex<Stack>>),
+}
+
+/// A handler with its layers, and what it takes to build them anew.
+#[derive(Debug)]
+pub(super) struct Stack {
+    entry: Arc<HandlerEntry>,
     layers: Layers,
+    service: HandlerService,
     ready: bool,
 }
 
 impl Member {
     pub(crate) fn new(entry: &Arc<HandlerEntry>, counters: &Arc<Counters>, layers: &Layers) -> Self {
-        Self {
-            entry: Arc::clone(entry),
-            counters: Arc::clone(counters),
-            stack: layers.around(entry),
-            layers: layers.clone(),
-            ready: false,
+        let stack = Stack::new(entry, layers);
+        let calls = match entry.instances {
+            None => Calls::Function(stack),
+            Some(finder) => Calls::Method(finder, Arc::new(Mutex::new(stack))),
+        };
+        Self { entry: Arc::clone(entry), counters: Arc::clone(counters), calls }
+    }
+
+    /// Waits until the layers take a message; those of a method are waited for by each instance.
+    ///
+    /// # Cancel safety
+    /// As [`Stack::ready`].
+    pub(crate) async fn ready(&mut self) {
+        match &mut self.calls {
+            Calls::Function(stack) => stack.ready().await,
+            Calls::Method(..) => {}
         }
+    }
+}
+
+impl Stack {
+    fn new(entry: &Arc<HandlerEntry>, layers: &Layers) -> Self {
+        let service = layers.around(entry);
+        Self { entry: Arc::clone(entry), layers: layers.clone(), service, ready: false }
     }
 
     /// Waits until the layers take a message. A layer that is broken for good is built anew, so that it costs messages their
@@ -39,13 +74,13 @@ impl Member {
     ///
     /// # Cancel safety
     /// Safe to cancel: readiness that was reached is remembered.
-    pub(crate) async fn ready(&mut self) {
+    pub(super) async fn ready(&mut self) {
         while !self.ready {
-            match poll_fn(|cx| self.stack.poll_ready(cx)).await {
+            match poll_fn(|cx| self.service.poll_ready(cx)).await {
                 Ok(()) => self.ready = true,
                 Err(error) => {
                     tracing::error!(handler = %self.entry.name, %error, "a layer failed; it is built anew");
-                    self.stack = self.layers.around(&self.entry);
+                    self.service = self.layers.around(&self.entry);
                     crate::seam::sleep(REBUILD_DELAY).await;
                 }
             }
@@ -53,9 +88,9 @@ impl Member {
     }
 
     /// Calls the handler through its layers. Must follow [`ready`](Self::ready).
-    pub(crate) fn call(&mut self, delivery: Delivery) -> BoxFuture<'static, Result<Outcome, BoxError>> {
+    pub(super) fn call(&mut self, delivery: Delivery) -> BoxFuture<'static, Result<Outcome, BoxError>> {
         self.ready = false;
-        self.stack.call(delivery)
+        self.service.call(delivery)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::topology::QueueEntry;
 use crate::transport::{ConsumeOptions, Consumer, Incoming, Verdict};
 
 mod in_flight;
+mod instances;
 mod job;
 mod member;
 mod perform;

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 use crate::policy::JITTER_BUCKETS;
 use crate::seam;
-use crate::settle::{Circumstances, Settlement, settlement};
+use crate::settle::{Circumstances, Settlement, settlement, superseded};
 use crate::topology::HandlerEntry;
 use crate::transport::Confirmation;
 
@@ -43,7 +43,21 @@ impl Verdicts {
             let settlement = settlement(&judged.outcome, &entry.retry, entry.on_error, now);
             (judged, settlement)
         };
-        Self(judged.into_iter().map(decide).collect())
+        Self(judged.into_iter().map(decide).collect()).united()
+    }
+
+    /// Leaves out what another instance of the same handler asks for too.
+    fn united(self) -> Self {
+        let Self(verdicts) = self;
+        if verdicts.len() < 2 {
+            return Self(verdicts);
+        }
+        let of_one_handler = verdicts.chunk_by(|(one, _), (other, _)| Arc::ptr_eq(&one.entry, &other.entry));
+        let superseded: Vec<bool> = of_one_handler
+            .flat_map(|verdicts| superseded(&verdicts.iter().map(of_instance).collect::<Vec<_>>()))
+            .collect();
+        let kept = verdicts.into_iter().zip(superseded).filter(|(_, superseded)| !superseded);
+        Self(kept.map(|(verdict, _)| verdict).collect())
     }
 
     /// Publishes the copies that the settlements need.
@@ -52,7 +66,7 @@ impl Verdicts {
     /// When it is dropped, the original is not settled: it will be handled again, although a copy may have been published.
     pub(super) async fn perform(self, case: &Case) -> Performed {
         for (judged, settlement) in self.0 {
-            let published = match copy(case, &judged.entry, &settlement) {
+            let published = match copy(case, &judged, &settlement) {
                 Ok(None) => Ok(()),
                 Ok(Some(Copy { envelope, wait })) => offer(case, envelope, wait).await,
                 Err(error) => Err(error),
@@ -66,6 +80,10 @@ impl Verdicts {
         }
         Performed::Done
     }
+}
+
+fn of_instance((judged, settlement): &(Judged, Settlement)) -> (Option<&str>, &Settlement) {
+    (judged.instance.as_deref(), settlement)
 }
 
 /// A copy, and how it waits.
@@ -85,7 +103,8 @@ enum Wait {
 }
 
 /// The copy that a settlement needs, addressed.
-fn copy(case: &Case, entry: &HandlerEntry, settlement: &Settlement) -> Result<Option<Copy>, Error> {
+fn copy(case: &Case, judged: &Judged, settlement: &Settlement) -> Result<Option<Copy>, Error> {
+    let Judged { entry, instance, .. } = judged;
     let metadata = &case.arrival.metadata;
     let failure = |error, error_type| Failure {
         handler: &entry.name,
@@ -110,6 +129,9 @@ fn copy(case: &Case, entry: &HandlerEntry, settlement: &Settlement) -> Result<Op
     };
     if case.queue.members.len() > 1 {
         envelope.headers.set(header::MEMBER, entry.name.clone());
+    }
+    if let Some(key) = instance {
+        envelope.headers.set(header::INSTANCE, key.clone());
     }
     Ok(Some(Copy { envelope, wait }))
 }

@@ -1,0 +1,13 @@
+//! A handler that is a constant.
+
+use bus_runtime::prelude::*;
+
+struct Wiki;
+
+#[controller]
+impl Wiki {
+    #[react("wiki.#")]
+    const PAGES_MAX: u8 = 1;
+}
+
+fn main() {}
