@@ -207,7 +207,8 @@ mod tests {
         let back = Settlement::Requeue { requeues: 1, error: error.clone(), error_type };
         let dead = Settlement::DeadLetter { reason: DeadLetterReason::Rejected, error, error_type };
         let (a, b) = (Some("a"), Some("b"));
-        let table: [(&[(Option<&str>, &Settlement)], &[bool]); 9] = [
+        type Row<'a> = (&'a [(Option<&'a str>, &'a Settlement)], &'a [bool]);
+        let table: [Row<'_>; 9] = [
             (&[], &[]),
             (&[(None, &again)], &[false]),
             (&[(a, &again), (b, &again), (None, &ack)], &[false, false, false]),
