@@ -103,7 +103,7 @@ async fn row_26_redeclaring_compares_all_arguments() {
         ),
         (
             Exchange { auto_delete: true, ..Exchange::topic(exchange("x")) },
-            "exchange `x` already exists with auto_delete = false, not true",
+            "exchange `x` exists with other arguments: auto_delete is false on the broker and true in the code",
         ),
     ] {
         let error = world

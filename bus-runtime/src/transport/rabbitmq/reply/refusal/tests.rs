@@ -22,23 +22,23 @@ fn mismatches_name_argument_and_both_values() {
     let table = [
         (
             "'x-message-ttl' for queue 'q' in vhost '/': received '2000' but current is '1000'",
-            "queue `q` exists with another `x-message-ttl`: the broker has `1000`, the code wants `2000`",
+            "queue `q` exists with other arguments: x-message-ttl is 1000 on the broker and 2000 in the code",
         ),
         (
             "'x-message-ttl' for queue 'q' in vhost '/': received none but current is the value '1000' of type 'signedint'",
-            "queue `q` exists with another `x-message-ttl`: the broker has `1000`, the code wants none",
+            "queue `q` exists with other arguments: x-message-ttl is 1000 on the broker and none in the code",
         ),
         (
             "'x-max-length' for queue 'q' in vhost '/': received the value '5' of type 'signedint' but current is none",
-            "queue `q` exists with another `x-max-length`: the broker has none, the code wants `5`",
+            "queue `q` exists with other arguments: x-max-length is none on the broker and 5 in the code",
         ),
         (
             "'durable' for queue 'q' in vhost '/': received 'false' but current is 'true'",
-            "queue `q` exists with another `durable`: the broker has `true`, the code wants `false`",
+            "queue `q` exists with other arguments: durable is true on the broker and false in the code",
         ),
         (
             "'type' for exchange 'x' in vhost '/': received 'direct' but current is 'topic'",
-            "exchange `x` exists with another `type`: the broker has `topic`, the code wants `direct`",
+            "exchange `x` exists with other arguments: type is topic on the broker and direct in the code",
         ),
     ];
     for (text, expected) in table {
