@@ -22,6 +22,8 @@ pub(crate) struct Arrival {
     pub(crate) instance: Option<String>,
     pub(crate) requeues: u32,
     pub(crate) first_failed_at: Option<SystemTime>,
+    /// Of a command: when nobody waits for its reply any more. Whoever sent it says so, not this worker.
+    pub(crate) deadline: Option<SystemTime>,
 }
 
 impl Arrival {
@@ -39,12 +41,13 @@ impl Arrival {
         };
         let exchange = own(header::EXCHANGE).and_then(|name| ExchangeName::new(name).ok());
         let routing_key = own(header::ROUTING_KEY).and_then(|key| RoutingKey::new(key).ok());
+        let time = |text| humantime::parse_rfc3339(text).ok();
         Self {
+            deadline: headers.text(header::DEADLINE).and_then(time),
             member: own(header::MEMBER).map(str::to_owned),
             instance: own(header::INSTANCE).map(str::to_owned),
             requeues: number(header::REQUEUES, REQUEUES_MAX),
-            first_failed_at: own(header::FIRST_FAILED_AT)
-                .and_then(|time| humantime::parse_rfc3339(time).ok()),
+            first_failed_at: own(header::FIRST_FAILED_AT).and_then(time),
             metadata: Metadata {
                 exchange: exchange.unwrap_or_else(|| envelope.exchange.clone()),
                 routing_key: routing_key.unwrap_or_else(|| envelope.routing_key.clone()),

@@ -99,7 +99,8 @@ pub(crate) fn forget_deaths(headers: &mut Headers) {
     });
 }
 
-fn rfc3339(time: SystemTime) -> String {
+/// A point in time as it stands in headers.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
     humantime::format_rfc3339_millis(time).to_string()
 }
 

@@ -15,6 +15,16 @@ pub(crate) struct Counters {
     pub(crate) no_context: Counter,
     pub(crate) discarded: Counter,
     pub(crate) published: Counter,
+    pub(crate) expired: Counter,
+}
+
+/// The counters of the commands that an app has executed.
+#[derive(Debug, Default)]
+pub(crate) struct CommandCounters {
+    pub(crate) executed: Counter,
+    pub(crate) in_process: Counter,
+    pub(crate) failed: Counter,
+    pub(crate) timed_out: Counter,
 }
 
 /// A number that only grows.
@@ -39,8 +49,26 @@ pub struct Stats {
     pub published: u64,
     /// Those of them that no queue wanted.
     pub unroutable: u64,
+    /// The commands that it has executed.
+    pub commands: CommandStats,
     /// Each handler, in the order of the plan.
     pub handlers: Vec<HandlerStats>,
+}
+
+/// What became of the commands that an app has executed since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CommandStats {
+    /// All of them.
+    pub executed: u64,
+    /// Those whose handler is in this process, so that the broker had nothing to do with them.
+    pub in_process: u64,
+    /// Those that were an error other than a timeout.
+    pub failed: u64,
+    /// Those that timed out.
+    pub timed_out: u64,
+    /// Replies that came when nobody waited for them any more.
+    pub late_replies: u64,
 }
 
 /// What one handler has done since the app started.
@@ -71,6 +99,8 @@ pub struct HandlerStats {
     pub no_context: u64,
     /// Messages that were acknowledged although the handler failed.
     pub discarded: u64,
+    /// Commands that it was not called for, because their senders had given up before it could begin.
+    pub expired: u64,
     /// Messages that it has published: those that were held until it had succeeded, and then confirmed.
     pub published: u64,
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::envelope::{Envelope, Headers};
+use crate::envelope::{Envelope, Headers, header};
 use crate::names::{ExchangeName, QueueName, RoutingKey};
 use crate::scope::Scope;
 
@@ -106,7 +106,8 @@ impl Metadata {
     /// Ties the messages of one conversation together.
     #[must_use]
     pub fn correlation_id(&self) -> Option<&str> {
-        self.envelope.properties.correlation_id.as_deref()
+        let conversation = self.envelope.headers.text(header::CONVERSATION);
+        conversation.or(self.envelope.properties.correlation_id.as_deref())
     }
 
     /// The topic of its type.

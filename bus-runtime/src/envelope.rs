@@ -256,6 +256,10 @@ pub mod header {
     pub const WORKER: &str = "bus-worker";
     /// How often a handler asked for the message to be requeued.
     pub const REQUEUES: &str = "bus-requeues";
+    /// When whoever sent a command stops to wait for its reply, as RFC 3339.
+    pub const DEADLINE: &str = "bus-deadline";
+    /// The correlation id of the conversation that a command belongs to; its own one is that of its reply.
+    pub const CONVERSATION: &str = "bus-conversation";
     /// Version of the message's type.
     pub const VERSION: &str = "bus-version";
     /// The exchange that a delayed message goes to when it is due.

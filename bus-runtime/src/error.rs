@@ -195,6 +195,8 @@ error_kinds! {
     HandlerFinished => "BUS0210", 70;
     /// The handler of a command returned an error.
     CommandFailed => "BUS0211", 1;
+    /// Commands execute commands in a circle.
+    NestedTooDeep => "BUS0220", 70;
 }
 
 impl From<crate::names::NameError> for Error {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
 use crate::command::Replies;
+use crate::counters::{CommandCounters, CommandStats};
 use crate::envelope::{Envelope, Text};
 use crate::error::{Error, ErrorKind};
 use crate::extract::StateMap;
@@ -16,6 +17,7 @@ use crate::publish::Draft;
 use crate::shutdown::Shutdown;
 use crate::topology::{PlanSettings, delay, naming};
 use crate::transport::{Confirmation, Transport};
+use crate::worker::{InFlight, Locals};
 
 /// Publishes that may wait for their confirm at once: enough to hide the round trip, and an end to the memory they hold.
 pub(crate) const IN_FLIGHT_MAX: usize = 1024;
@@ -37,6 +39,11 @@ pub(crate) struct Hub {
     pub(crate) worker: String,
     pub(crate) publish_timeout: Duration,
     pub(crate) replies: Replies,
+    /// The handlers of commands that are in this process.
+    pub(crate) locals: Locals,
+    pub(crate) commands: CommandCounters,
+    /// The messages that are being handled here.
+    pub(crate) in_flight: Arc<InFlight>,
     pub(crate) observer: Option<Observer>,
     published: AtomicU64,
     unroutable: AtomicU64,
@@ -63,6 +70,9 @@ impl Hub {
             worker: format!("{app}-{}", std::process::id()),
             publish_timeout: crate::config::PUBLISH_TIMEOUT_DEFAULT,
             replies: Replies::default(),
+            locals: Locals::default(),
+            commands: CommandCounters::default(),
+            in_flight: Arc::default(),
             observer: None,
             published: AtomicU64::new(0),
             unroutable: AtomicU64::new(0),
@@ -94,6 +104,18 @@ impl Hub {
     /// Messages that the broker has confirmed, and those of them that no queue wanted.
     pub(crate) fn published(&self) -> (u64, u64) {
         (self.published.load(Ordering::Relaxed), self.unroutable.load(Ordering::Relaxed))
+    }
+
+    /// What became of the commands that were executed here.
+    pub(crate) fn command_stats(&self) -> CommandStats {
+        let CommandCounters { executed, in_process, failed, timed_out } = &self.commands;
+        CommandStats {
+            executed: executed.get(),
+            in_process: in_process.get(),
+            failed: failed.get(),
+            timed_out: timed_out.get(),
+            late_replies: self.replies.late(),
+        }
     }
 
     /// Publishes one message within the publish timeout and says whether a queue has it.

@@ -26,6 +26,8 @@ pub(crate) struct Scope {
     entry: Arc<HandlerEntry>,
     metadata: Metadata,
     instance: Option<Called>,
+    /// How many commands of this process wait for this call.
+    depth: u16,
     stage: Mutex<Stage>,
 }
 
@@ -44,7 +46,7 @@ enum Stage {
 
 impl Scope {
     pub(crate) fn new(hub: Arc<Hub>, entry: Arc<HandlerEntry>, metadata: Metadata) -> Self {
-        Self { hub, entry, metadata, instance: None, stage: Mutex::new(Stage::Open(Vec::new())) }
+        Self { hub, entry, metadata, instance: None, depth: 0, stage: Mutex::new(Stage::Open(Vec::new())) }
     }
 
     /// The call of a method for one of the instances that were found.
@@ -52,6 +54,15 @@ impl Scope {
         let name = instance.key.clone().unwrap_or_else(|| position.to_string());
         self.instance = Some(Called { instance, name });
         self
+    }
+
+    /// The call of a command for which others of this process wait.
+    pub(crate) fn nested(self, depth: u16) -> Self {
+        Self { depth, ..self }
+    }
+
+    pub(crate) fn depth(&self) -> u16 {
+        self.depth
     }
 
     pub(crate) fn instance(&self) -> Option<&Instance> {

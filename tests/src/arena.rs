@@ -43,14 +43,17 @@ impl Arena {
 
     /// An app with the handlers of one module, whatever else is linked.
     pub fn app(&self, module: &str) -> App {
-        let config = self.config();
         let of_module =
             HandlerRegistration::linked().filter(|registration| registration.id().module == module);
-        let app = of_module.fold(bus_runtime::app(), |app, registration| app.register(*registration));
-        let app = app.name("test");
+        of_module.fold(self.app_without_handlers(), |app, registration| app.register(*registration))
+    }
+
+    /// An app that only publishes.
+    pub fn app_without_handlers(&self) -> App {
+        let app = bus_runtime::app().without_handlers().name("test").config(self.config());
         match &self.place {
-            Place::Embedded(broker) => app.config(config).embedded(broker),
-            Place::RabbitMq(_) => app.config(config),
+            Place::Embedded(broker) => app.embedded(broker),
+            Place::RabbitMq(_) => app,
         }
     }
 

@@ -4,6 +4,8 @@
 
 #[path = "rabbitmq/blocked.rs"]
 mod blocked;
+#[path = "rabbitmq/commands.rs"]
+mod commands;
 #[path = "rabbitmq/confirms.rs"]
 mod confirms;
 #[path = "rabbitmq/lost.rs"]

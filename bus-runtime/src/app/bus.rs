@@ -21,7 +21,7 @@ use crate::seam;
 use crate::topology::{HandlerEntry, Plan, QueueEntry, naming};
 use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{ConnectionStatus, ConsumeOptions, Transport, TransportDescription};
-use crate::worker::{self, InFlight, Member, Phase, Worker};
+use crate::worker::{self, Member, Phase, Worker};
 
 /// A running app. It publishes, through [`Publisher`], and is shut down with [`shutdown`](Self::shutdown).
 ///
@@ -46,7 +46,6 @@ pub(crate) struct Running {
     pub(crate) plan: Plan,
     pub(crate) counters: Vec<Arc<Counters>>,
     pub(crate) embedded: Option<EmbeddedBroker>,
-    pub(crate) in_flight: Arc<InFlight>,
     phase: watch::Sender<Phase>,
 }
 
@@ -54,7 +53,8 @@ pub(crate) struct Running {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
-    /// Messages whose handlers were interrupted; they went back to their queues.
+    /// Messages whose handlers were interrupted; they went back to their queues. Commands that this process sent to itself
+    /// are among them: they are in no queue, their senders get an error.
     pub interrupted: usize,
     /// Messages that were still queued on the embedded broker; they are gone.
     pub lost: u64,
@@ -92,7 +92,6 @@ pub(super) async fn prepare(
         counters: plan.handlers.iter().map(|_| Arc::default()).collect(),
         plan,
         embedded,
-        in_flight: Arc::default(),
         phase: watch::Sender::new(Phase::Running),
     };
     let running = Arc::new(running);
@@ -115,6 +114,9 @@ impl Bus {
             let worker = running.worker(queue, layers);
             let consumer = worker.consume().await?;
             ready.push((worker, consumer));
+        }
+        for local in ready.iter().flat_map(|(worker, _)| worker.locals()) {
+            running.hub.locals.add(local);
         }
         if !running.plan.queues.is_empty() {
             let queue = QueueName::new(naming::due(&running.hub.settings.prefix))?;
@@ -242,6 +244,12 @@ impl Bus {
             // It only forwards; a panic there would have lost nothing.
             let _ = due.await;
         }
+        // What is left are commands of this process whose senders wait no longer, or are no handlers.
+        tokio::select! {
+            _ = tokio::time::timeout_at(deadline, running.hub.in_flight.idle()) => {}
+            () = &mut hurry, if !hurried => {}
+        }
+        let interrupted = interrupted + running.hub.in_flight.count();
         let lost = running.embedded.as_ref().map_or(0, |broker| running.left_on(broker));
         running.hub.finish_shutdown();
         if running.embedded.is_none() {
@@ -271,7 +279,7 @@ impl Running {
     pub(crate) fn worker(&self, queue: &Arc<QueueEntry>, layers: &Layers) -> Worker {
         let members =
             queue.members.iter().map(|entry| Member::new(entry, &self.counters_of(entry), layers)).collect();
-        Worker::new(Arc::clone(&self.hub), Arc::clone(queue), members, Arc::clone(&self.in_flight))
+        Worker::new(Arc::clone(&self.hub), Arc::clone(queue), members)
     }
 
     fn counters_of(&self, entry: &Arc<HandlerEntry>) -> Arc<Counters> {
@@ -295,9 +303,11 @@ impl Running {
             filtered: counters.filtered.get(),
             no_context: counters.no_context.get(),
             discarded: counters.discarded.get(),
+            expired: counters.expired.get(),
             published: counters.published.get(),
         });
-        Stats { published, unroutable, handlers: handlers.collect() }
+        let commands = self.hub.command_stats();
+        Stats { published, unroutable, commands, handlers: handlers.collect() }
     }
 
     /// Waits until nothing is queued, in flight or due now.
@@ -306,10 +316,10 @@ impl Running {
             // What is acknowledged early is still in flight when the broker knows nothing of it any more.
             loop {
                 broker.settled().await;
-                if self.in_flight.is_idle() {
+                if self.hub.in_flight.is_idle() {
                     return Ok(());
                 }
-                self.in_flight.idle().await;
+                self.hub.in_flight.idle().await;
             }
         }
         let mut quiet = 0;
@@ -327,7 +337,7 @@ impl Running {
                 return Ok(false);
             }
         }
-        Ok(self.in_flight.is_idle())
+        Ok(self.hub.in_flight.is_idle())
     }
 
     /// Messages that wait in the queues of the app on a broker that ends with the process.

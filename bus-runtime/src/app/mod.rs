@@ -201,6 +201,12 @@ impl App {
         self
     }
 
+    /// Ignores the handlers that are linked into the program: for an app that only publishes and executes commands.
+    pub fn without_handlers(mut self) -> Self {
+        self.registrations = Registrations::Explicit(Vec::new());
+        self
+    }
+
     /// Runs only the handlers that match one of these globs, as `--handlers` does: `wiki::*`, `billing::send_invoice`.
     ///
     /// # Errors

@@ -103,13 +103,20 @@ impl Publisher {
     /// Sends a command to its handler and waits for the reply, at most 30 s unless
     /// [`timeout`](Execute::timeout) says otherwise. It goes out at once, in a handler too.
     ///
+    /// A handler in this process is called directly, with its layers, its timeout, its counters and the slots of its queue; any
+    /// other gets the command from the broker.
+    ///
     /// # Errors
-    /// (when awaited) [`CommandFailed`](ErrorKind::CommandFailed) with the text of the handler's error,
-    /// [`Unroutable`](ErrorKind::Unroutable) when there is no handler, [`TimedOut`](ErrorKind::TimedOut), and as
-    /// [`publish`](Self::publish).
+    /// (when awaited) [`CommandFailed`](ErrorKind::CommandFailed) when the handler failed: its error is
+    /// [`CommandFailure::of`](crate::CommandFailure::of) this one. [`Unroutable`](ErrorKind::Unroutable) when there is no
+    /// handler, [`TimedOut`](ErrorKind::TimedOut) when no reply came in time or the handler took longer than its own timeout,
+    /// [`Codec`](ErrorKind::Codec) when the command or the reply cannot be decoded,
+    /// [`NestedTooDeep`](ErrorKind::NestedTooDeep) for commands that execute each other in a circle,
+    /// [`Closed`](ErrorKind::Closed) when the bus shuts down, and as [`publish`](Self::publish).
     ///
     /// # Cancel safety
-    /// When the future is dropped, the command may still be handled; its reply is ignored.
+    /// When the future is dropped, a command whose handler has begun is handled to its end, and its reply is ignored; one that
+    /// waits for its handler may still be handled until its timeout.
     #[expect(clippy::needless_pass_by_value, reason = "executing a command uses it up")]
     pub fn execute<M, R>(&self, command: M) -> Execute<R>
     where

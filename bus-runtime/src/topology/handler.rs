@@ -77,6 +77,11 @@ pub struct HandlerEntry {
 }
 
 impl HandlerEntry {
+    /// Whether it handles a command: somebody waits for what it returns.
+    pub(crate) fn is_command(&self) -> bool {
+        self.kind == HandlerKind::Message(MessageKind::Command)
+    }
+
     /// Whether a message of this type and routing key is for it.
     pub(crate) fn wants(&self, exchange: &str, routing_key: &str, message_type: Option<&str>) -> bool {
         let of_this_type = match (&self.message, message_type) {

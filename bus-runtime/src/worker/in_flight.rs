@@ -14,13 +14,17 @@ pub(crate) struct InFlight {
 
 impl InFlight {
     /// Counts one message for as long as the guard lives.
-    pub(super) fn enter(self: &Arc<Self>) -> Entered {
+    pub(crate) fn enter(self: &Arc<Self>) -> Entered {
         self.count.fetch_add(1, Ordering::SeqCst);
         Entered(Arc::clone(self))
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        self.count.load(Ordering::SeqCst) == 0
+        self.count() == 0
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
     }
 
     /// Waits until no message is being handled.
@@ -39,7 +43,7 @@ impl InFlight {
 }
 
 /// One message that is being handled.
-pub(super) struct Entered(Arc<InFlight>);
+pub(crate) struct Entered(Arc<InFlight>);
 
 impl Drop for Entered {
     fn drop(&mut self) {

@@ -27,6 +27,8 @@ pub(super) struct InstanceCalls {
     pub(super) finder: InstanceFinder,
     /// The layers are those of the handler: its instances take turns in asking whether they are ready.
     pub(super) stack: Arc<Mutex<Stack>>,
+    /// How many commands of this process wait for it.
+    pub(super) depth: u16,
 }
 
 impl InstanceCalls {
@@ -43,13 +45,11 @@ impl InstanceCalls {
         let instances = match self.find(hub, which, context).await {
             Ok(found) => chosen(found, which, arrival),
             Err(error) => {
-                return Some(vec![self.without_instance(hub, arrival, Outcome::Failed(error)).await]);
+                return Some(vec![self.without_instance(arrival, Outcome::Failed(error))]);
             }
         };
         match nobody {
-            Some(outcome) if instances.is_empty() => {
-                Some(vec![self.without_instance(hub, arrival, outcome).await])
-            }
+            Some(outcome) if instances.is_empty() => Some(vec![self.without_instance(arrival, outcome)]),
             _ => {
                 let side_by_side = usize::from(self.entry.concurrency);
                 let calls = instances.into_iter().enumerate();
@@ -85,7 +85,7 @@ impl InstanceCalls {
         let metadata = arrival.metadata.clone();
         let key = instance.key.clone();
         let scope = Scope::new(Arc::clone(hub), Arc::clone(&self.entry), metadata.clone());
-        let scope = Arc::new(scope.for_instance(instance, position));
+        let scope = Arc::new(scope.for_instance(instance, position).nested(self.depth));
         let future = {
             let mut stack = self.stack.lock().await;
             stack.ready().await;
@@ -110,9 +110,9 @@ impl InstanceCalls {
         Some(Outcome::DeadLetter(DeadLetterReason::NoInstance, text))
     }
 
-    async fn without_instance(&self, hub: &Arc<Hub>, arrival: &Arrival, outcome: Outcome) -> Judged {
+    fn without_instance(&self, arrival: &Arrival, outcome: Outcome) -> Judged {
         let (entry, counters) = (Arc::clone(&self.entry), Arc::clone(&self.counters));
-        judge(hub, arrival, Judged { entry, counters, outcome, instance: arrival.instance.clone() }).await
+        judge(arrival, Judged { entry, counters, outcome, answer: None, instance: arrival.instance.clone() })
     }
 }
 

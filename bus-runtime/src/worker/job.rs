@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
 use tracing::Instrument;
 
 use super::instances::InstanceCalls;
-use super::member::{Calls, Member};
+use super::member::{Calls, Member, SharedCalls, Stack};
 use super::perform::{Performed, Verdicts};
 use crate::arrival::{self, Arrival};
+use crate::command::{Answer, CommandFailure, answer};
 use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::error::{BoxError, ErrorKind};
@@ -20,7 +21,7 @@ use crate::middleware::panicked;
 use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
 use crate::policy::AckMode;
 use crate::scope::{CURRENT, Scope};
-use crate::topology::{HandlerEntry, HandlerKind, QueueEntry};
+use crate::topology::{HandlerEntry, QueueEntry};
 use crate::transport::{BoxFuture, Incoming, Settler, Verdict};
 
 /// One message on its way through the handlers of its queue.
@@ -29,7 +30,19 @@ pub(super) struct Job {
     settler: Settler,
     calls: Vec<Called>,
     /// Why it is settled without any call.
-    refused: Option<Outcome>,
+    refused: Option<Refused>,
+}
+
+/// What becomes of a message that no handler is called for, and what the sender of a command is told.
+struct Refused {
+    outcome: Outcome,
+    answer: Option<Answer>,
+}
+
+impl From<Outcome> for Refused {
+    fn from(outcome: Outcome) -> Self {
+        Self { answer: answer(&outcome, true), outcome }
+    }
 }
 
 /// A message and where it is: what its settlement depends on beside the outcomes.
@@ -37,10 +50,12 @@ pub(super) struct Case {
     pub(super) hub: Arc<Hub>,
     pub(super) queue: Arc<QueueEntry>,
     pub(super) arrival: Arrival,
+    /// How many commands of this process wait for it.
+    pub(super) depth: u16,
 }
 
 /// One handler that the message is for.
-enum Called {
+pub(super) enum Called {
     Function(Call),
     Method(InstanceCalls),
 }
@@ -60,6 +75,8 @@ pub(super) struct Judged {
     pub(super) entry: Arc<HandlerEntry>,
     pub(super) counters: Arc<Counters>,
     pub(super) outcome: Outcome,
+    /// What the sender of a command is told, unless there will be another attempt.
+    pub(super) answer: Option<Answer>,
     /// The key of the instance: another attempt is for this one alone.
     pub(super) instance: Option<String>,
 }
@@ -74,11 +91,17 @@ impl Job {
     ) -> Self {
         let Incoming { envelope, redelivered, settler, .. } = incoming;
         let arrival = Arrival::of(envelope, &queue.name, redelivered);
-        let case = Case { hub: Arc::clone(hub), queue: Arc::clone(queue), arrival };
+        let case = Case { hub: Arc::clone(hub), queue: Arc::clone(queue), arrival, depth: 0 };
         let mut job = Self { case, settler, calls: Vec::new(), refused: None };
         if arrival::size(job.case.arrival.metadata.headers()) > arrival::HEADERS_MAX {
-            job.refused =
-                Some(Outcome::DeadLetter(DeadLetterReason::TooLarge, "the headers are too large".into()));
+            let too_large = "the headers are too large";
+            job.refused = Some(Outcome::DeadLetter(DeadLetterReason::TooLarge, too_large.into()).into());
+            return job;
+        }
+        if let Some(member) = members.iter().find(|member| member.entry.is_command() && job.case.is_late()) {
+            member.counters.expired.add_one();
+            let answer = Err(CommandFailure::expired());
+            job.refused = Some(Refused { outcome: Outcome::Discard, answer: Some(answer) });
             return job;
         }
         job.find_calls(members);
@@ -91,7 +114,7 @@ impl Job {
             if !self.case.is_for(&member.entry) {
                 continue;
             }
-            if !wanted(&member.entry, &self.case.arrival) {
+            if !self.case.is_wanted_by(&member.entry) {
                 member.counters.filtered.add_one();
                 filtered = true;
                 continue;
@@ -99,44 +122,50 @@ impl Job {
             self.calls.push(self.case.call(member));
         }
         if self.calls.is_empty() {
-            self.refused = Some(if filtered { Outcome::Discard } else { self.case.unknown() });
+            let outcome = if filtered { Outcome::Discard } else { self.case.unknown() };
+            self.refused = Some(outcome.into());
         }
     }
 
     /// Runs the handlers and settles the message. The slot is free as soon as the handlers have ended.
     pub(super) async fn run(mut self, slot: OwnedSemaphorePermit) {
-        if let Some(outcome) = self.refused.take() {
+        if let Some(refused) = self.refused.take() {
             drop(slot);
-            return self.refuse(outcome).await;
+            return self.refuse(refused).await;
         }
         let calls = std::mem::take(&mut self.calls);
-        let Case { hub, queue, arrival } = &self.case;
-        if queue.ack == AckMode::OnReceive {
+        if self.case.queue.ack == AckMode::OnReceive {
             settle(self.settler, Verdict::Ack);
-            return run_unacknowledged(hub, arrival, calls).await;
+            return self.case.run_unacknowledged(calls).await;
         }
-        let judged = run_calls(hub, arrival, calls).await;
+        let judged = run_calls(&self.case.hub, &self.case.arrival, calls).await;
         drop(slot);
         let Some(judged) = judged else { return settle(self.settler, Verdict::Requeue) };
         self.settle(judged).await;
     }
 
     /// Settles a message that no handler was called for.
-    async fn refuse(self, outcome: Outcome) {
+    async fn refuse(self, refused: Refused) {
+        let Refused { outcome, answer } = refused;
+        let Some(first) = self.case.queue.members.first().cloned() else {
+            return settle(self.settler, Verdict::Reject);
+        };
+        let answer = answer.filter(|_| first.is_command());
         if let Outcome::DeadLetter(DeadLetterReason::TooLarge, _) = outcome {
+            self.case.reply(answer).await;
             // A copy with its story would not fit into a frame: the broker's own dead-lettering moves it as it is.
             return settle(self.settler, Verdict::Reject);
         }
-        let Some(first) = self.case.queue.members.first() else {
-            return settle(self.settler, Verdict::Reject);
-        };
         let instance = self.case.arrival.instance.clone();
-        let judged = Judged { entry: Arc::clone(first), counters: Arc::default(), outcome, instance };
+        let judged = Judged { entry: first, counters: Arc::default(), outcome, answer, instance };
         self.settle(vec![judged]).await;
     }
 
-    async fn settle(self, judged: Vec<Judged>) {
+    async fn settle(self, mut judged: Vec<Judged>) {
         let Self { case, settler, .. } = self;
+        for judged in &mut judged {
+            case.reply(judged.answer.take()).await;
+        }
         let verdicts = Verdicts::of(&case, judged);
         match verdicts.perform(&case).await {
             Performed::Done => settle(settler, Verdict::Ack),
@@ -157,18 +186,85 @@ impl Case {
     }
 
     fn call(&self, member: &mut Member) -> Called {
-        let (entry, counters) = (Arc::clone(&member.entry), Arc::clone(&member.counters));
         match &mut member.calls {
             Calls::Function(stack) => {
-                let metadata = self.arrival.metadata.clone();
-                let scope = Scope::new(Arc::clone(&self.hub), Arc::clone(&entry), metadata.clone());
-                let scope = Arc::new(scope);
-                let future = stack.call(Delivery::new(metadata, Arc::clone(&scope)));
-                Called::Function(Call { entry, counters, scope, future, instance: None })
+                let (scope, delivery) = self.delivery(&member.entry);
+                Self::function(&member.entry, &member.counters, scope, stack.call(delivery))
             }
-            Calls::Method(finder, stack) => {
-                let (finder, stack) = (*finder, Arc::clone(stack));
-                Called::Method(InstanceCalls { entry, counters, finder, stack })
+            Calls::Shared(calls) => self.call_shared(&member.entry, &member.counters, calls),
+        }
+    }
+
+    pub(super) fn call_shared(
+        &self,
+        entry: &Arc<HandlerEntry>,
+        counters: &Arc<Counters>,
+        calls: &SharedCalls,
+    ) -> Called {
+        match calls {
+            SharedCalls::Command(stack) => {
+                let (scope, delivery) = self.delivery(entry);
+                let future = call_when_ready(Arc::clone(stack), delivery);
+                Self::function(entry, counters, scope, Box::pin(future))
+            }
+            SharedCalls::Method(finder, stack) => Called::Method(InstanceCalls {
+                entry: Arc::clone(entry),
+                counters: Arc::clone(counters),
+                finder: *finder,
+                stack: Arc::clone(stack),
+                depth: self.depth,
+            }),
+        }
+    }
+
+    fn function(
+        entry: &Arc<HandlerEntry>,
+        counters: &Arc<Counters>,
+        scope: Arc<Scope>,
+        future: BoxFuture<'static, Result<Outcome, BoxError>>,
+    ) -> Called {
+        let (entry, counters) = (Arc::clone(entry), Arc::clone(counters));
+        Called::Function(Call { entry, counters, scope, future, instance: None })
+    }
+
+    fn delivery(&self, entry: &Arc<HandlerEntry>) -> (Arc<Scope>, Delivery) {
+        let metadata = self.arrival.metadata.clone();
+        let scope = Scope::new(Arc::clone(&self.hub), Arc::clone(entry), metadata.clone());
+        let scope = Arc::new(scope.nested(self.depth));
+        (Arc::clone(&scope), Delivery::new(metadata, scope))
+    }
+
+    /// Whether whoever sent the command has given up. What the broker holds expires there; what a worker has fetched ahead
+    /// expires here.
+    fn is_late(&self) -> bool {
+        self.arrival.deadline.is_some_and(|deadline| deadline <= crate::seam::wall_clock())
+    }
+
+    /// Whether the filter wants the message; a filter that panics wants it, and the handler will tell.
+    pub(super) fn is_wanted_by(&self, entry: &HandlerEntry) -> bool {
+        let Some(filter) = entry.when else { return true };
+        catch_unwind(AssertUnwindSafe(|| filter(&self.arrival.metadata))).unwrap_or(true)
+    }
+
+    /// Tells the sender of a command what became of it.
+    async fn reply(&self, answer: Option<Answer>) {
+        let reply = answer.and_then(|answer| crate::command::reply(&self.arrival.metadata.envelope, &answer));
+        let Some(reply) = reply else { return };
+        // Whoever asked may be gone; nobody else wants the reply.
+        if let Err(error) = self.hub.send(Arc::new(reply)).await {
+            tracing::warn!(%error, "the reply to a command is lost");
+        }
+    }
+
+    async fn run_unacknowledged(&self, calls: Vec<Called>) {
+        for judged in run_calls(&self.hub, &self.arrival, calls).await.unwrap_or_default() {
+            self.reply(judged.answer).await;
+            match judged.outcome {
+                Outcome::Done(_) => judged.counters.handled.add_one(),
+                outcome => {
+                    judged.counters.discarded.add_one();
+                    tracing::error!(handler = %judged.entry.name, ?outcome, "failed after the message was acknowledged");
+                }
             }
         }
     }
@@ -184,12 +280,6 @@ impl Case {
         );
         Outcome::DeadLetter(DeadLetterReason::UnknownType, text)
     }
-}
-
-/// Whether the filter wants the message; a filter that panics wants it, and the handler will tell.
-fn wanted(entry: &HandlerEntry, arrival: &Arrival) -> bool {
-    let Some(filter) = entry.when else { return true };
-    catch_unwind(AssertUnwindSafe(|| filter(&arrival.metadata))).unwrap_or(true)
 }
 
 fn settle(settler: Settler, verdict: Verdict) {
@@ -223,6 +313,16 @@ async fn run_calls(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Opt
     Some(judged)
 }
 
+/// Calls a handler whose layers others use too.
+async fn call_when_ready(stack: Arc<Mutex<Stack>>, delivery: Delivery) -> Result<Outcome, BoxError> {
+    let called = {
+        let mut stack = stack.lock().await;
+        stack.ready().await;
+        stack.call(delivery)
+    };
+    called.await
+}
+
 impl Called {
     fn priority(&self) -> i32 {
         match self {
@@ -230,22 +330,10 @@ impl Called {
         }
     }
 
-    async fn run(self, hub: &Arc<Hub>, arrival: &Arrival) -> Option<Vec<Judged>> {
+    pub(super) async fn run(self, hub: &Arc<Hub>, arrival: &Arrival) -> Option<Vec<Judged>> {
         match self {
             Self::Function(call) => run_call(hub, arrival, call).await.map(|judged| vec![judged]),
             Self::Method(calls) => calls.run(hub, arrival).await,
-        }
-    }
-}
-
-async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) {
-    for judged in run_calls(hub, arrival, calls).await.unwrap_or_default() {
-        match judged.outcome {
-            Outcome::Done(_) => judged.counters.handled.add_one(),
-            outcome => {
-                judged.counters.discarded.add_one();
-                tracing::error!(handler = %judged.entry.name, ?outcome, "failed after the message was acknowledged");
-            }
         }
     }
 }
@@ -282,14 +370,21 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
             }
         }
     }
-    Some(judge(hub, arrival, Judged { entry, counters, outcome, instance }).await)
+    Some(judge(arrival, Judged { entry, counters, outcome, answer: None, instance }))
 }
 
 /// Tells whoever wants to know what became of a call: hook and log, and the sender of a command.
-pub(super) async fn judge(hub: &Arc<Hub>, arrival: &Arrival, mut judged: Judged) -> Judged {
+pub(super) fn judge(arrival: &Arrival, mut judged: Judged) -> Judged {
     report(&judged, arrival);
-    if judged.entry.kind == HandlerKind::Message(crate::message::MessageKind::Command) {
-        judged.outcome = answer(hub, arrival, judged.outcome).await;
+    if judged.entry.is_command() {
+        let is_last_attempt = arrival.metadata.attempt() > judged.entry.retry.max;
+        judged.answer = answer(&judged.outcome, is_last_attempt);
+        // An error is an answer too: the command is done unless its handler says something else.
+        if let Outcome::Failed(error) = &judged.outcome
+            && error.disposition().is_none()
+        {
+            judged.outcome = Outcome::Discard;
+        }
     }
     judged
 }
@@ -299,29 +394,8 @@ fn is_interruption(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Disconnected | ErrorKind::TimedOut | ErrorKind::Closed)
 }
 
-/// Answers a command. An error is an answer too: the command is done unless its handler asks for another attempt.
-async fn answer(hub: &Arc<Hub>, arrival: &Arrival, outcome: Outcome) -> Outcome {
-    let request = &arrival.metadata.envelope;
-    let reply = match &outcome {
-        Outcome::Done(reply) => crate::command::reply(request, Ok(reply.as_deref().unwrap_or(b"null"))),
-        Outcome::Failed(error) if error.disposition().is_none() => crate::command::reply(request, Err(error)),
-        Outcome::DeadLetter(_, text) => crate::command::reply(request, Err(&HandlerError::new(text.clone()))),
-        _ => return outcome,
-    };
-    if let Some(reply) = reply {
-        // Whoever asked may be gone; nobody else wants the reply.
-        if let Err(error) = hub.send(Arc::new(reply)).await {
-            tracing::warn!(%error, "the reply to a command is lost");
-        }
-    }
-    match outcome {
-        Outcome::Failed(_) => Outcome::Discard,
-        outcome => outcome,
-    }
-}
-
 /// Tells the error hook and the log about a failed attempt.
-fn report(Judged { entry, counters, outcome, instance }: &Judged, arrival: &Arrival) {
+fn report(Judged { entry, counters, outcome, instance, .. }: &Judged, arrival: &Arrival) {
     let Outcome::Failed(error) = outcome else { return };
     counters.failed.add_one();
     tracing::warn!(

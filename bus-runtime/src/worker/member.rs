@@ -28,6 +28,15 @@ pub(crate) struct Member {
 pub(super) enum Calls {
     /// The function.
     Function(Stack),
+    /// What is called from elsewhere too.
+    Shared(SharedCalls),
+}
+
+/// What is called from several places, which take turns in asking the layers whether they are ready.
+#[derive(Clone, Debug)]
+pub(super) enum SharedCalls {
+    /// The function of a command, which is called for messages and directly.
+    Command(Arc<Mutex<Stack>>),
     /// The method, for each instance that is found when the message has begun.
     Method(InstanceFinder, Arc<Mutex<Stack>>),
 }
@@ -44,21 +53,31 @@ pub(super) struct Stack {
 impl Member {
     pub(crate) fn new(entry: &Arc<HandlerEntry>, counters: &Arc<Counters>, layers: &Layers) -> Self {
         let stack = Stack::new(entry, layers);
+        let shared = |stack| Arc::new(Mutex::new(stack));
         let calls = match entry.instances {
+            None if entry.is_command() => Calls::Shared(SharedCalls::Command(shared(stack))),
             None => Calls::Function(stack),
-            Some(finder) => Calls::Method(finder, Arc::new(Mutex::new(stack))),
+            Some(finder) => Calls::Shared(SharedCalls::Method(finder, shared(stack))),
         };
         Self { entry: Arc::clone(entry), counters: Arc::clone(counters), calls }
     }
 
-    /// Waits until the layers take a message; those of a method are waited for by each instance.
+    /// Waits until the layers take a message; for those of a command or a method each call waits by itself.
     ///
     /// # Cancel safety
     /// As [`Stack::ready`].
     pub(crate) async fn ready(&mut self) {
         match &mut self.calls {
             Calls::Function(stack) => stack.ready().await,
-            Calls::Method(..) => {}
+            Calls::Shared(_) => {}
+        }
+    }
+
+    /// What is called from elsewhere too, if anything.
+    pub(super) fn shared(&self) -> Option<&SharedCalls> {
+        match &self.calls {
+            Calls::Function(_) => None,
+            Calls::Shared(calls) => Some(calls),
         }
     }
 }

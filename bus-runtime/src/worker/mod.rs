@@ -17,13 +17,16 @@ use crate::transport::{ConsumeOptions, Consumer, Incoming, Verdict};
 mod in_flight;
 mod instances;
 mod job;
+mod local;
 mod member;
 mod perform;
 
 pub(crate) use in_flight::InFlight;
+pub(crate) use local::Locals;
 pub(crate) use member::Member;
 
 use job::Job;
+use local::LocalHandler;
 
 /// What the workers of an app have been told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,19 +43,23 @@ pub(crate) struct Worker {
     queue: Arc<QueueEntry>,
     members: Vec<Member>,
     slots: Arc<Semaphore>,
+    /// Who else takes slots.
+    locals: Vec<LocalHandler>,
+    /// A message that has come before there was a slot for it.
+    in_hand: Option<Incoming>,
     running: JoinSet<()>,
-    in_flight: Arc<InFlight>,
 }
 
 impl Worker {
-    pub(crate) fn new(
-        hub: Arc<Hub>,
-        queue: Arc<QueueEntry>,
-        members: Vec<Member>,
-        in_flight: Arc<InFlight>,
-    ) -> Self {
+    pub(crate) fn new(hub: Arc<Hub>, queue: Arc<QueueEntry>, members: Vec<Member>) -> Self {
         let slots = Arc::new(Semaphore::new(usize::from(queue.concurrency)));
-        Self { hub, queue, members, slots, running: JoinSet::new(), in_flight }
+        let locals = members.iter().filter_map(|member| LocalHandler::of(&queue, member, &slots)).collect();
+        Self { hub, queue, members, slots, locals, in_hand: None, running: JoinSet::new() }
+    }
+
+    /// Its handlers of commands, to call directly.
+    pub(crate) fn locals(&self) -> impl Iterator<Item = LocalHandler> {
+        self.locals.iter().cloned()
     }
 
     /// Starts to consume; the app is ready when all its workers are.
@@ -87,24 +94,36 @@ impl Worker {
     }
 
     /// Waits for a free slot, for the handlers' layers, and for the next message.
+    ///
+    /// # Cancel safety
+    /// Safe to cancel: a message that has come is kept.
     async fn next(
         &mut self,
         consumer: &mut Box<dyn Consumer>,
     ) -> Option<Result<(Incoming, OwnedSemaphorePermit), Error>> {
-        let slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
+        let mut slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
         for member in &mut self.members {
             member.ready().await;
         }
-        match poll_fn(|cx| consumer.poll_next(cx)).await? {
-            Ok(incoming) => Some(Ok((incoming, slot))),
-            Err(error) => Some(Err(error)),
+        if self.in_hand.is_none() {
+            if self.locals.is_empty() {
+                return poll_fn(|cx| consumer.poll_next(cx)).await.map(|next| Ok((next?, slot)));
+            }
+            // While there is no message, the slot is for commands that come directly.
+            drop(slot);
+            match poll_fn(|cx| consumer.poll_next(cx)).await? {
+                Ok(incoming) => self.in_hand = Some(incoming),
+                Err(error) => return Some(Err(error)),
+            }
+            slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
         }
+        self.in_hand.take().map(|incoming| Ok((incoming, slot)))
     }
 
     /// Lets the handlers have a message. One that ends without waiting needs no task of its own.
     async fn begin(&mut self, incoming: Incoming, slot: OwnedSemaphorePermit) {
         let job = Job::new(&self.hub, &self.queue, &mut self.members, incoming);
-        let counted = self.in_flight.enter();
+        let counted = self.hub.in_flight.enter();
         let mut work = Box::pin(async move {
             let _counted = counted;
             job.run(slot).await;
@@ -135,6 +154,9 @@ impl Worker {
     /// Gives back what has not begun, finishes what has, and interrupts what takes too long.
     async fn drain(mut self, mut consumer: Box<dyn Consumer>, mut phase: watch::Receiver<Phase>) -> usize {
         consumer.cancel().await;
+        if let Some(incoming) = self.in_hand.take() {
+            let _ = incoming.settler.settle(Verdict::Requeue);
+        }
         while let Some(item) = poll_fn(|cx| consumer.poll_next(cx)).await {
             let Ok(incoming) = item else { continue };
             // The broker delivers it again to somebody else; an error means that it does so anyway.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::job::{Case, Judged};
+use crate::arrival::Arrival;
 use crate::copies::{self, Failure};
 use crate::counters::Counters;
 use crate::envelope::{Envelope, header};
@@ -58,6 +59,31 @@ impl Verdicts {
             .collect();
         let kept = verdicts.into_iter().zip(superseded).filter(|(_, superseded)| !superseded);
         Self(kept.map(|(verdict, _)| verdict).collect())
+    }
+
+    /// How a message comes back that is to be handled again: after which delay, as which attempt, how often put back. `None`
+    /// when it is done with.
+    pub(super) fn again(&self, case: &Case) -> Option<(Duration, u32, u32)> {
+        let Arrival { metadata, requeues, .. } = &case.arrival;
+        self.0.iter().find_map(|(_, settlement)| match settlement {
+            Settlement::Retry { delay, attempt, .. } => Some((*delay, *attempt, *requeues)),
+            Settlement::Requeue { requeues, .. } => Some((Duration::ZERO, metadata.attempt(), *requeues)),
+            Settlement::Ack | Settlement::Discard | Settlement::DeadLetter { .. } => None,
+        })
+    }
+
+    /// Counts what was decided, where no copy is published for it.
+    pub(super) fn count(&self) {
+        for (judged, settlement) in &self.0 {
+            count(&judged.counters, &judged.outcome, settlement);
+        }
+    }
+
+    /// Whether somebody must be given a copy of the message.
+    pub(super) fn need_copies(&self) -> bool {
+        let needs_none =
+            |settlement: &Settlement| matches!(settlement, Settlement::Ack | Settlement::Discard);
+        !self.0.iter().all(|(_, settlement)| needs_none(settlement))
     }
 
     /// Publishes the copies that the settlements need.

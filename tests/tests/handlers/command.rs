@@ -1,11 +1,20 @@
-//! Commands: a message whose handler answers.
+//! Commands: a message whose handler answers, in this process or in another one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use bus_runtime::ErrorKind;
 use bus_runtime::prelude::*;
-use bus_tests::arena::{Arena, Calls};
+use bus_runtime::{Attempt, Bus, CommandFailure, ErrorKind, HandlerError};
+use bus_tests::arena::{Arena, Calls, until};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+/// An app with the handlers of a module, and one without any: what the first executes stays in the process, what the second
+/// executes takes the way over the broker.
+async fn here_and_there(arena: &Arena, module: &str, calls: &Calls) -> [Bus; 2] {
+    let here = arena.app(module).state(calls.clone()).state(Arc::new(Notify::new())).start().await.unwrap();
+    [here, arena.app_without_handlers().start().await.unwrap()]
+}
 
 pub(crate) mod the_reply_comes_back {
     use super::*;
@@ -15,42 +24,132 @@ pub(crate) mod the_reply_comes_back {
     struct Add(u64, u64);
 
     #[message_handler(Add)]
-    async fn add(Add(one, other): Add) -> Result<u64, BoxError> {
+    async fn add(Add(one, other): Add, calls: State<Calls>) -> Result<u64, BoxError> {
+        calls.add(one);
         Ok(one + other)
     }
 
     pub(crate) async fn run(arena: Arena) {
-        let bus = arena.app(module_path!()).start().await.unwrap();
-        let sums = (0..20).map(|number| bus.execute(Add(number, 1)).into_future());
-        for (number, sum) in futures_util::future::join_all(sums).await.into_iter().enumerate() {
-            assert_eq!(sum.unwrap(), number as u64 + 1);
+        let calls = Calls::default();
+        let [here, there] = here_and_there(&arena, module_path!(), &calls).await;
+        for bus in [&here, &there] {
+            let sums = (0..20).map(|number| bus.execute(Add(number, 1)).into_future());
+            for (number, sum) in futures_util::future::join_all(sums).await.into_iter().enumerate() {
+                assert_eq!(sum.unwrap(), number as u64 + 1);
+            }
         }
-        bus.shutdown().await;
+        let [near, far] = [&here, &there].map(|bus| bus.stats().commands);
+        assert_eq!((near.executed, near.in_process), (20, 20));
+        assert_eq!((far.executed, far.in_process, far.late_replies), (20, 0, 0));
+        assert_eq!((here.stats().published, there.stats().published), (0, 20));
+        let handler = &here.stats().handlers[0];
+        assert_eq!((handler.called, handler.handled, handler.failed), (40, 40, 0));
+        there.shutdown().await;
+        here.shutdown().await;
     }
 }
 
 pub(crate) mod an_error_comes_back {
     use super::*;
 
-    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[derive(Clone, Debug, Serialize, Deserialize, Message)]
     #[command("command.fail")]
-    struct Fail;
+    struct Fail(String);
 
-    #[message_handler(Fail)]
-    async fn fail(_command: Fail, calls: State<Calls>) -> Result<(), String> {
+    #[derive(Debug)]
+    struct OutOfPaper;
+
+    impl std::fmt::Display for OutOfPaper {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("out of paper")
+        }
+    }
+
+    impl std::error::Error for OutOfPaper {}
+
+    #[message_handler(Fail, timeout = "300ms")]
+    async fn fail(Fail(how): Fail, calls: State<Calls>) -> Result<(), HandlerError> {
         calls.add("called");
-        Err("out of paper".to_owned())
+        match how.as_str() {
+            "panic" => panic!("no hands"),
+            "timeout" => std::future::pending().await,
+            "permanent" => Err(HandlerError::permanent(OutOfPaper)),
+            _ => Err(OutOfPaper.into()),
+        }
     }
 
     pub(crate) async fn run(arena: Arena) {
         let calls = Calls::default();
-        let bus = arena.app(module_path!()).state(calls.clone()).start().await.unwrap();
-        let error = bus.execute(Fail).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::CommandFailed);
-        assert!(error.to_string().contains("out of paper"), "{error}");
-        bus.settled().await.unwrap();
-        assert_eq!(calls.count(), 1, "an error is an answer: the command is not tried again");
-        bus.shutdown().await;
+        let [here, there] = here_and_there(&arena, module_path!(), &calls).await;
+        let table = [
+            ("error", ErrorKind::CommandFailed, "failed", "out of paper"),
+            ("panic", ErrorKind::CommandFailed, "panic", "panicked: no hands"),
+            ("permanent", ErrorKind::CommandFailed, "failed", "out of paper"),
+            ("timeout", ErrorKind::TimedOut, "timeout", "timed out after 300ms"),
+        ];
+        for (how, kind, reason, text) in table {
+            for bus in [&here, &there] {
+                let error = bus.execute(Fail(how.to_owned())).await.unwrap_err();
+                let failure = CommandFailure::of(&error).expect("it was answered");
+                assert_eq!((error.kind(), failure.reason(), failure.error()), (kind, reason, text), "{how}");
+                let of_type = failure.error_type();
+                assert!(of_type.ends_with("OutOfPaper") || of_type == reason, "{of_type}");
+            }
+        }
+        here.settled().await.unwrap();
+        assert_eq!(calls.count(), 2 * table.len(), "an error is an answer: a command is not tried again");
+        let dead = &here.plan().queues[0].dead;
+        let dead = dead.trim_start_matches(arena.name("").as_str());
+        arena.until_ready(dead, 2).await; // the permanent ones
+        there.shutdown().await;
+        here.shutdown().await;
+    }
+}
+
+pub(crate) mod what_cannot_be_handled_is_answered {
+    use super::*;
+    use bus_runtime::Metadata;
+
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.wrong", reply = u64)]
+    struct Wrong(u64);
+
+    /// Another program's idea of the same command.
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.wrong", reply = String)]
+    struct Differently(String);
+
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.unwanted")]
+    struct Unwanted;
+
+    fn never(_metadata: &Metadata) -> bool {
+        false
+    }
+
+    #[message_handler(Wrong)]
+    async fn wrong(Wrong(number): Wrong) -> Result<u64, BoxError> {
+        Ok(number)
+    }
+
+    #[message_handler(Unwanted, when = never)]
+    async fn unwanted(_command: Unwanted) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let [here, there] = here_and_there(&arena, module_path!(), &Calls::default()).await;
+        for bus in [&here, &there] {
+            let error = bus.execute(Differently("x".to_owned())).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Codec);
+            let failure = CommandFailure::of(&error).unwrap();
+            assert_eq!(failure.reason(), "decode");
+            assert!(failure.error().contains("can't decode the body as Wrong"), "{failure}");
+            let error = bus.execute(Unwanted).await.unwrap_err();
+            assert_eq!(CommandFailure::of(&error).unwrap().reason(), "filtered");
+        }
+        there.shutdown().await;
+        here.shutdown().await;
     }
 }
 
@@ -71,11 +170,208 @@ pub(crate) mod nobody_is_an_error {
     }
 
     pub(crate) async fn run(arena: Arena) {
-        let bus = arena.app(module_path!()).start().await.unwrap();
-        let error = bus.execute(Nobody).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unroutable);
-        let error = bus.execute(Hang).timeout(Duration::from_millis(200)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TimedOut);
-        drop(bus);
+        let [here, there] = here_and_there(&arena, module_path!(), &Calls::default()).await;
+        for bus in [&here, &there] {
+            let error = bus.execute(Nobody).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unroutable);
+            let error = bus.execute(Hang).timeout(Duration::from_millis(200)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            assert!(CommandFailure::of(&error).is_none(), "nobody has answered");
+            assert_eq!((bus.stats().commands.timed_out, bus.stats().commands.failed), (1, 1));
+        }
+        let publisher = there.publisher();
+        there.shutdown().await;
+        let error = publisher.execute(Hang).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
+        drop(here);
+    }
+}
+
+pub(crate) mod a_command_that_timed_out_does_not_run_later {
+    use super::*;
+
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.turn")]
+    struct Turn(String);
+
+    #[message_handler(Turn, concurrency = 1)]
+    async fn turn(Turn(name): Turn, calls: State<Calls>, go: State<Arc<Notify>>) -> Result<(), BoxError> {
+        calls.add(&name);
+        if name == "first" {
+            go.notified().await;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let calls = Calls::default();
+        let go = Arc::new(Notify::new());
+        let here =
+            arena.app(module_path!()).state(calls.clone()).state(Arc::clone(&go)).start().await.unwrap();
+        let there = arena.app_without_handlers().start().await.unwrap();
+        for (round, bus) in [&here, &there].into_iter().enumerate() {
+            let first = tokio::spawn(bus.execute(Turn("first".to_owned())).into_future());
+            calls.until(2 * round + 1).await;
+            // They wait for the slot: those from there were fetched ahead, or are in the queue.
+            for name in ["second", "third", "fourth"] {
+                let late = bus.execute(Turn(name.to_owned())).timeout(Duration::from_millis(100));
+                assert_eq!(late.await.unwrap_err().kind(), ErrorKind::TimedOut);
+            }
+            go.notify_one();
+            first.await.unwrap().unwrap();
+            bus.execute(Turn("last".to_owned())).await.unwrap();
+            here.settled().await.unwrap();
+            assert_eq!(calls.all()[2 * round..], ["first", "last"]);
+        }
+        there.shutdown().await;
+        here.shutdown().await;
+    }
+}
+
+pub(crate) mod a_command_may_ask_for_another_attempt {
+    use super::*;
+
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.again", reply = u32)]
+    struct Again(u32);
+
+    #[message_handler(Again, retry(max = 2, initial = "50ms"))]
+    async fn again(Again(wanted): Again, attempt: Attempt) -> Result<u32, HandlerError> {
+        if attempt.0 < wanted { Err(HandlerError::transient("not yet")) } else { Ok(attempt.0) }
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let [here, there] = here_and_there(&arena, module_path!(), &Calls::default()).await;
+        for bus in [&here, &there] {
+            assert_eq!(bus.execute(Again(1)).await.unwrap(), 1);
+            assert_eq!(bus.execute(Again(3)).await.unwrap(), 3);
+            let error = bus.execute(Again(4)).await.unwrap_err();
+            assert_eq!(CommandFailure::of(&error).unwrap().error(), "not yet", "the last attempt answers");
+        }
+        here.settled().await.unwrap();
+        let stats = here.stats();
+        let handler = &stats.handlers[0];
+        assert_eq!((handler.called, handler.retried, handler.dead_lettered), (14, 8, 2));
+        there.shutdown().await;
+        here.shutdown().await;
+    }
+}
+
+pub(crate) mod late_replies_are_dropped_and_counted {
+    use super::*;
+
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.slow")]
+    struct Slow;
+
+    #[message_handler(Slow)]
+    async fn slow(_command: Slow, go: State<Arc<Notify>>, calls: State<Calls>) -> Result<(), BoxError> {
+        calls.add("begun");
+        go.notified().await;
+        calls.add("ended");
+        Ok(())
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let calls = Calls::default();
+        let go = Arc::new(Notify::new());
+        let here =
+            arena.app(module_path!()).state(calls.clone()).state(Arc::clone(&go)).start().await.unwrap();
+        let there = arena.app_without_handlers().start().await.unwrap();
+        let asked = there.execute(Slow).timeout(Duration::from_secs(2));
+        assert_eq!(asked.await.unwrap_err().kind(), ErrorKind::TimedOut);
+        go.notify_one();
+        until("the reply has come", || there.stats().commands.late_replies == 1).await;
+        // A handler of this process that has begun goes on as well.
+        let asked = here.execute(Slow).timeout(Duration::from_millis(50));
+        assert_eq!(asked.await.unwrap_err().kind(), ErrorKind::TimedOut);
+        go.notify_one();
+        calls.until(4).await;
+        here.settled().await.unwrap();
+        assert_eq!(here.stats().handlers[0].handled, 2);
+        there.shutdown().await;
+        here.shutdown().await;
+    }
+}
+
+pub(crate) mod l2_nested_commands_do_not_deadlock {
+    use super::*;
+
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.ping", reply = u32)]
+    struct Ping(u32);
+
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.pong", reply = u32)]
+    struct Pong(u32);
+
+    #[message_handler(Ping, concurrency = 1)]
+    async fn ping(Ping(left): Ping, bus: Publisher) -> Result<u32, BoxError> {
+        tokio::task::yield_now().await;
+        Ok(if left == 0 { 0 } else { bus.execute(Pong(left - 1)).await? + 1 })
+    }
+
+    #[message_handler(Pong, concurrency = 1)]
+    async fn pong(Pong(left): Pong, bus: Publisher) -> Result<u32, BoxError> {
+        Ok(if left == 0 { 0 } else { bus.execute(Ping(left - 1)).await? + 1 })
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let [here, there] = here_and_there(&arena, module_path!(), &Calls::default()).await;
+        for bus in [&here, &there] {
+            // Both ways at once: each holds the only slot of the other's next call.
+            let both = [bus.execute(Ping(20)).into_future(), bus.execute(Ping(21)).into_future()];
+            let replies = futures_util::future::join_all(both).await;
+            let replies: Vec<u32> = replies.into_iter().map(Result::unwrap).collect();
+            assert_eq!(replies, [20, 21]);
+            assert_eq!(bus.execute(Pong(7)).await.unwrap(), 7);
+            let error = bus.execute(Ping(u32::MAX)).await.unwrap_err();
+            let text = CommandFailure::of(&error).unwrap().error().to_owned();
+            assert!(text.contains("inside each other"), "{text}");
+        }
+        there.shutdown().await;
+        here.shutdown().await;
+    }
+}
+
+pub(crate) mod a_command_inherits_and_goes_out_at_once {
+    use super::*;
+    use bus_runtime::{Context, Metadata};
+
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.context", reply = String)]
+    struct Tell;
+
+    #[message_handler(Tell)]
+    async fn tell(_command: Tell, context: Context, metadata: Metadata) -> Result<String, BoxError> {
+        let conversation = metadata.correlation_id().unwrap_or_default();
+        Ok(format!("{} {conversation}", context.project_id().unwrap_or_default()))
+    }
+
+    #[react("command.context.start")]
+    async fn start(bus: Publisher, calls: State<Calls>) -> Result<(), BoxError> {
+        calls.add(bus.execute(Tell).await?);
+        Ok(())
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let calls = Calls::default();
+        let tells = format!("{}::tell", module_path!());
+        let starts = format!("{}::start", module_path!());
+        let app = || arena.app(module_path!()).state(calls.clone());
+        // First both in one process, then each in one of its own.
+        for handlers in [vec![vec![&tells, &starts]], vec![vec![&tells], vec![&starts]]] {
+            let before = calls.count();
+            let mut apps = Vec::new();
+            for handlers in &handlers {
+                apps.push(app().handlers(handlers.iter().map(|name| (*name).clone())).start().await.unwrap());
+            }
+            apps[0].react("command.context.start", &()).context("p1", "wiki").message_id("m1").await.unwrap();
+            calls.until(before + 1).await;
+            assert_eq!(calls.all()[before], "p1 m1", "with {} apps", apps.len());
+            for app in apps {
+                app.shutdown().await;
+            }
+        }
     }
 }

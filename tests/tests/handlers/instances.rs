@@ -193,7 +193,8 @@ pub(crate) mod not_finding_is_a_failed_attempt {
             let mount_point = mount_point.map(str::to_owned);
             let error = bus.execute(Find { mount_point }).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::CommandFailed);
-            assert!(error.to_string().contains(text), "{error}");
+            let failure = bus_runtime::CommandFailure::of(&error).unwrap();
+            assert!(failure.error().contains(text), "{failure}");
         }
         bus.shutdown().await;
     }

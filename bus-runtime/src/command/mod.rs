@@ -1,0 +1,160 @@
+//! Commands: a message that waits for its reply, here or on the broker.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use crate::copies::rfc3339;
+use crate::envelope::{Envelope, Text, header};
+use crate::error::{Error, ErrorKind};
+use crate::hub::Hub;
+use crate::names::{ExchangeName, RoutingKey};
+use crate::publish::Draft;
+use crate::scope::CURRENT;
+use crate::seam;
+use crate::transport::{BoxFuture, ConnectionStatus};
+
+mod desk;
+mod failure;
+
+pub(crate) use desk::Replies;
+pub use failure::CommandFailure;
+pub(crate) use failure::{Answer, answer};
+
+/// How long a command waits for its reply.
+pub(crate) const EXECUTE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+/// The longest that a command waits: RabbitMQ takes expirations of up to 2^32 ms, which is 49 days.
+const EXECUTE_TIMEOUT_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// A command about to be sent. Awaiting it gives the reply.
+#[must_use = "a command is not sent until it is awaited"]
+pub struct Execute<R> {
+    draft: Result<(Arc<Hub>, Draft), Error>,
+    timeout: Duration,
+    reply: PhantomData<fn() -> R>,
+}
+
+impl<R> Execute<R> {
+    pub(crate) fn new(draft: Result<(Arc<Hub>, Draft), Error>) -> Self {
+        Self { draft, timeout: EXECUTE_TIMEOUT_DEFAULT, reply: PhantomData }
+    }
+
+    /// Waits at most this long, and no longer than 30 days. The command expires with it: a command that timed out before its
+    /// handler was called is not handled later.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout.min(EXECUTE_TIMEOUT_MAX);
+        self
+    }
+}
+
+impl<R> fmt::Debug for Execute<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Execute").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+impl<R: DeserializeOwned + 'static> IntoFuture for Execute<R> {
+    type Output = Result<R, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { draft, timeout, .. } = self;
+        Box::pin(async move {
+            let (hub, draft) = draft?;
+            hub.commands.executed.add_one();
+            let replied = execute(&hub, draft, timeout).await;
+            match &replied {
+                Err(error) if error.kind() == ErrorKind::TimedOut => hub.commands.timed_out.add_one(),
+                Err(_) => hub.commands.failed.add_one(),
+                Ok(_) => {}
+            }
+            replied
+        })
+    }
+}
+
+/// How far a command has come.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// The broker has not confirmed it.
+    Sending,
+    /// Somebody has it, or will have it.
+    Sent,
+}
+
+async fn execute<R: DeserializeOwned>(hub: &Arc<Hub>, draft: Draft, timeout: Duration) -> Result<R, Error> {
+    let topic = draft.envelope.routing_key.clone();
+    let deadline = seam::now() + timeout;
+    let mut stage = Stage::Sending;
+    let reached = async {
+        if let Some(local) = hub.locals.find(&draft.envelope) {
+            stage = Stage::Sent;
+            hub.commands.in_process.add_one();
+            let caller = CURRENT.try_with(Arc::clone).ok();
+            let answer = local.execute(hub, draft.envelope, caller.as_deref(), deadline).await?;
+            return failure::read(&topic, answer);
+        }
+        let reply = ask(hub, draft, timeout, &mut stage).await?;
+        failure::decode(&topic, &reply)
+    };
+    match tokio::time::timeout_at(deadline, reached).await {
+        Ok(replied) => replied,
+        Err(_) => Err(no_reply(hub, &topic, timeout, stage)),
+    }
+}
+
+/// Sends the command to its queue and waits for the reply.
+async fn ask(hub: &Arc<Hub>, mut draft: Draft, timeout: Duration, stage: &mut Stage) -> Result<Bytes, Error> {
+    if *hub.shutdown_finished().borrow() {
+        return Err(shut_down());
+    }
+    let deadline = seam::wall_clock() + timeout;
+    let desk = hub.replies.queue(hub).await?;
+    let Envelope { properties, headers, .. } = &mut draft.envelope;
+    let id = seam::message_id();
+    if let Some(conversation) = properties.correlation_id.replace(Text::Owned(id.clone())) {
+        headers.set(header::CONVERSATION, conversation);
+    }
+    properties.reply_to = Some(Text::Owned(desk.to_string()));
+    properties.expiration = Some(timeout);
+    // What a worker has fetched ahead does not expire on the broker any more.
+    headers.set(header::DEADLINE, rfc3339(deadline));
+    let waiting = hub.replies.expect(id);
+    hub.send_draft(draft).await?;
+    *stage = Stage::Sent;
+    waiting.reply().await
+}
+
+fn no_reply(hub: &Hub, topic: &RoutingKey, timeout: Duration, stage: Stage) -> Error {
+    match (stage, hub.transport.status()) {
+        (Stage::Sending, ConnectionStatus::Disconnected) => Error::new(
+            ErrorKind::Disconnected,
+            format!("command `{topic}` could not be sent within {timeout:?}: the broker is away"),
+        ),
+        (Stage::Sending, _) => Error::new(
+            ErrorKind::TimedOut,
+            format!("the broker did not confirm command `{topic}` within {timeout:?}"),
+        ),
+        (Stage::Sent, _) => {
+            Error::new(ErrorKind::TimedOut, format!("no reply to command `{topic}` within {timeout:?}"))
+                .with_help("its handler may be running still; one that had not begun by then does not begin")
+        }
+    }
+}
+
+pub(crate) fn shut_down() -> Error {
+    Error::new(ErrorKind::Closed, "the bus was shut down while a command waited")
+}
+
+/// The message that carries an answer to whoever asked; `None` when nobody did.
+pub(crate) fn reply(request: &Envelope, answer: &Answer) -> Option<Envelope> {
+    let key = RoutingKey::new(request.properties.reply_to.as_deref()?).ok()?;
+    let mut envelope = Envelope::new(ExchangeName::default_exchange(), key, failure::encode(answer)?);
+    envelope.properties.correlation_id.clone_from(&request.properties.correlation_id);
+    envelope.properties.content_type = Some(Text::Borrowed("application/json"));
+    Some(envelope)
+}
