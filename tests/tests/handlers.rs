@@ -16,6 +16,8 @@ mod installed;
 mod command;
 #[path = "handlers/controllers.rs"]
 mod controllers;
+#[path = "handlers/errors.rs"]
+mod errors;
 #[path = "handlers/group.rs"]
 mod group;
 #[path = "handlers/input.rs"]
@@ -99,6 +101,10 @@ on_both! {
     command::late_replies_are_dropped_and_counted,
     command::l2_nested_commands_do_not_deadlock,
     command::a_command_inherits_and_goes_out_at_once,
+    command::every_end_is_answered,
+    command::r9_no_such_handler_is_not_retried,
+    errors::each_variant_decides,
+    errors::errors_in_errors_decide,
     group::every_member_that_matches_is_called,
     group::l1_priorities_are_strict,
     group::only_the_failed_member_is_retried,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 use crate::names::RoutingKey;
-use crate::outcome::{DeadLetterReason, Disposition, HandlerError, Outcome};
+use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
 
 /// The word for a command whose caller had given up before it began.
 const EXPIRED: &str = "expired";
@@ -125,19 +125,17 @@ impl From<&HandlerError> for CommandFailure {
     }
 }
 
-/// What whoever asked is told of an outcome; `None` while there will be another attempt. An error is an answer too.
-pub(crate) fn answer(outcome: &Outcome, is_last_attempt: bool) -> Option<Answer> {
-    let again = |error: &HandlerError| matches!(error.disposition(), Some(Disposition::Retry(_)));
+/// What whoever asked is told of an outcome after which there is no other attempt. An error is an answer too.
+pub(crate) fn answer(outcome: &Outcome) -> Answer {
     match outcome {
-        Outcome::Done(reply) => Some(Ok(reply.clone().unwrap_or(Bytes::from_static(b"null")))),
-        Outcome::Failed(error) if again(error) && !is_last_attempt => None,
-        Outcome::Failed(error) => Some(Err(error.into())),
-        Outcome::DeadLetter(reason, text) => Some(Err(CommandFailure::new(reason.as_str(), text, ""))),
-        Outcome::Retry(_) if is_last_attempt => {
-            Some(Err(CommandFailure::new("failed", "the handler asked for one attempt too many", "")))
+        Outcome::Done(reply) => Ok(reply.clone().unwrap_or(Bytes::from_static(b"null"))),
+        Outcome::Failed(error) => Err(error.into()),
+        Outcome::DeadLetter(reason, text) => Err(CommandFailure::new(reason.as_str(), text, "")),
+        Outcome::Retry(_) | Outcome::Requeue => {
+            let text = "the handler asked for another attempt, and there is none left";
+            Err(CommandFailure::new(DeadLetterReason::Failed.as_str(), text, ""))
         }
-        Outcome::Discard => Some(Err(CommandFailure::filtered())),
-        Outcome::Retry(_) | Outcome::Requeue => None,
+        Outcome::Discard => Err(CommandFailure::filtered()),
     }
 }
 
@@ -192,31 +190,21 @@ mod tests {
     fn every_outcome_has_its_answer() {
         let failed = |error| Outcome::Failed(error);
         let table = [
-            (Outcome::Done(Some(Bytes::from_static(b"7"))), Some(Ok("7"))),
-            (Outcome::Done(None), Some(Ok("null"))),
-            (failed(HandlerError::new("no")), Some(Err("failed"))),
-            (failed(HandlerError::permanent("no")), Some(Err("failed"))),
-            (failed(HandlerError::transient("no")), None),
-            (failed(HandlerError::panic("no".into())), Some(Err("panic"))),
-            (failed(HandlerError::timeout(std::time::Duration::ZERO)), Some(Err("timeout"))),
-            (reject("no"), Some(Err("rejected"))),
-            (retry(), None),
-            (Outcome::Requeue, None),
-            (Outcome::Discard, Some(Err("filtered"))),
+            (Outcome::Done(Some(Bytes::from_static(b"7"))), Ok("7")),
+            (Outcome::Done(None), Ok("null")),
+            (failed(HandlerError::new("no")), Err("failed")),
+            (failed(HandlerError::permanent("no")), Err("failed")),
+            (failed(HandlerError::panic("no".into())), Err("panic")),
+            (failed(HandlerError::timeout(std::time::Duration::ZERO)), Err("timeout")),
+            (reject("no"), Err("rejected")),
+            (retry(), Err("failed")),
+            (Outcome::Requeue, Err("failed")),
+            (Outcome::Discard, Err("filtered")),
         ];
         for (outcome, wanted) in table {
-            let found = answer(&outcome, false);
-            let found = found.as_ref().map(|answer| match answer {
-                Ok(value) => Ok(std::str::from_utf8(value).unwrap()),
-                Err(failure) => Err(failure.reason()),
-            });
-            assert_eq!(found, wanted, "{outcome:?}");
-        }
-        for outcome in [retry(), failed(HandlerError::transient("no"))] {
-            assert!(
-                answer(&outcome, true).is_some(),
-                "nobody waits for an attempt that will not be: {outcome:?}"
-            );
+            let found = answer(&outcome);
+            let found = found.as_ref().map(|value| std::str::from_utf8(value).unwrap());
+            assert_eq!(found.map_err(CommandFailure::reason), wanted, "{outcome:?}");
         }
     }
 

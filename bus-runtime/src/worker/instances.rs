@@ -17,6 +17,7 @@ use crate::instances::{Instance, InstanceFinder, Which};
 use crate::message::MessageKind;
 use crate::middleware::panicked;
 use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
+use crate::registration::judged;
 use crate::scope::Scope;
 use crate::topology::{HandlerEntry, HandlerKind};
 
@@ -45,7 +46,7 @@ impl InstanceCalls {
         let instances = match self.find(hub, which, context).await {
             Ok(found) => chosen(found, which, arrival),
             Err(error) => {
-                return Some(vec![self.without_instance(arrival, Outcome::Failed(error))]);
+                return Some(vec![self.without_instance(arrival, judged(Outcome::Failed(error)))]);
             }
         };
         match nobody {
@@ -112,7 +113,7 @@ impl InstanceCalls {
 
     fn without_instance(&self, arrival: &Arrival, outcome: Outcome) -> Judged {
         let (entry, counters) = (Arc::clone(&self.entry), Arc::clone(&self.counters));
-        judge(arrival, Judged { entry, counters, outcome, answer: None, instance: arrival.instance.clone() })
+        judge(arrival, Judged { entry, counters, outcome, instance: arrival.instance.clone() })
     }
 }
 

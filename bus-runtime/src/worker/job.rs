@@ -12,7 +12,7 @@ use super::instances::InstanceCalls;
 use super::member::{Calls, Member, SharedCalls, Stack};
 use super::perform::{Performed, Verdicts};
 use crate::arrival::{self, Arrival};
-use crate::command::{Answer, CommandFailure, answer};
+use crate::command::{self, Answer, CommandFailure};
 use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::error::{BoxError, ErrorKind};
@@ -20,6 +20,7 @@ use crate::hub::Hub;
 use crate::middleware::panicked;
 use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
 use crate::policy::AckMode;
+use crate::registration::judged;
 use crate::scope::{CURRENT, Scope};
 use crate::topology::{HandlerEntry, QueueEntry};
 use crate::transport::{BoxFuture, Incoming, Settler, Verdict};
@@ -33,16 +34,11 @@ pub(super) struct Job {
     refused: Option<Refused>,
 }
 
-/// What becomes of a message that no handler is called for, and what the sender of a command is told.
-struct Refused {
-    outcome: Outcome,
-    answer: Option<Answer>,
-}
-
-impl From<Outcome> for Refused {
-    fn from(outcome: Outcome) -> Self {
-        Self { answer: answer(&outcome, true), outcome }
-    }
+/// What becomes of a message that no handler is called for.
+enum Refused {
+    As(Outcome),
+    /// It is a command, and whoever sent it has given up.
+    Late,
 }
 
 /// A message and where it is: what its settlement depends on beside the outcomes.
@@ -75,8 +71,6 @@ pub(super) struct Judged {
     pub(super) entry: Arc<HandlerEntry>,
     pub(super) counters: Arc<Counters>,
     pub(super) outcome: Outcome,
-    /// What the sender of a command is told, unless there will be another attempt.
-    pub(super) answer: Option<Answer>,
     /// The key of the instance: another attempt is for this one alone.
     pub(super) instance: Option<String>,
 }
@@ -95,13 +89,13 @@ impl Job {
         let mut job = Self { case, settler, calls: Vec::new(), refused: None };
         if arrival::size(job.case.arrival.metadata.headers()) > arrival::HEADERS_MAX {
             let too_large = "the headers are too large";
-            job.refused = Some(Outcome::DeadLetter(DeadLetterReason::TooLarge, too_large.into()).into());
+            let outcome = Outcome::DeadLetter(DeadLetterReason::TooLarge, too_large.into());
+            job.refused = Some(Refused::As(outcome));
             return job;
         }
         if let Some(member) = members.iter().find(|member| member.entry.is_command() && job.case.is_late()) {
             member.counters.expired.add_one();
-            let answer = Err(CommandFailure::expired());
-            job.refused = Some(Refused { outcome: Outcome::Discard, answer: Some(answer) });
+            job.refused = Some(Refused::Late);
             return job;
         }
         job.find_calls(members);
@@ -123,7 +117,7 @@ impl Job {
         }
         if self.calls.is_empty() {
             let outcome = if filtered { Outcome::Discard } else { self.case.unknown() };
-            self.refused = Some(outcome.into());
+            self.refused = Some(Refused::As(outcome));
         }
     }
 
@@ -146,26 +140,27 @@ impl Job {
 
     /// Settles a message that no handler was called for.
     async fn refuse(self, refused: Refused) {
-        let Refused { outcome, answer } = refused;
+        let Refused::As(outcome) = refused else {
+            self.case.answer(&Err(CommandFailure::expired())).await;
+            return settle(self.settler, Verdict::Ack);
+        };
         let Some(first) = self.case.queue.members.first().cloned() else {
             return settle(self.settler, Verdict::Reject);
         };
-        let answer = answer.filter(|_| first.is_command());
         if let Outcome::DeadLetter(DeadLetterReason::TooLarge, _) = outcome {
-            self.case.reply(answer).await;
+            if first.is_command() {
+                self.case.answer(&command::answer(&outcome)).await;
+            }
             // A copy with its story would not fit into a frame: the broker's own dead-lettering moves it as it is.
             return settle(self.settler, Verdict::Reject);
         }
         let instance = self.case.arrival.instance.clone();
-        let judged = Judged { entry: first, counters: Arc::default(), outcome, answer, instance };
+        let judged = Judged { entry: first, counters: Arc::default(), outcome, instance };
         self.settle(vec![judged]).await;
     }
 
-    async fn settle(self, mut judged: Vec<Judged>) {
+    async fn settle(self, judged: Vec<Judged>) {
         let Self { case, settler, .. } = self;
-        for judged in &mut judged {
-            case.reply(judged.answer.take()).await;
-        }
         let verdicts = Verdicts::of(&case, judged);
         match verdicts.perform(&case).await {
             Performed::Done => settle(settler, Verdict::Ack),
@@ -247,9 +242,8 @@ impl Case {
     }
 
     /// Tells the sender of a command what became of it.
-    async fn reply(&self, answer: Option<Answer>) {
-        let reply = answer.and_then(|answer| crate::command::reply(&self.arrival.metadata.envelope, &answer));
-        let Some(reply) = reply else { return };
+    pub(super) async fn answer(&self, answer: &Answer) {
+        let Some(reply) = command::reply(&self.arrival.metadata.envelope, answer) else { return };
         // Whoever asked may be gone; nobody else wants the reply.
         if let Err(error) = self.hub.send(Arc::new(reply)).await {
             tracing::warn!(%error, "the reply to a command is lost");
@@ -258,7 +252,9 @@ impl Case {
 
     async fn run_unacknowledged(&self, calls: Vec<Called>) {
         for judged in run_calls(&self.hub, &self.arrival, calls).await.unwrap_or_default() {
-            self.reply(judged.answer).await;
+            if judged.entry.is_command() {
+                self.answer(&command::answer(&judged.outcome)).await;
+            }
             match judged.outcome {
                 Outcome::Done(_) => judged.counters.handled.add_one(),
                 outcome => {
@@ -353,7 +349,7 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
     let guarded = AssertUnwindSafe(CURRENT.scope(Arc::clone(&scope), future)).catch_unwind();
     let mut outcome = match guarded.instrument(span).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(error)) => Outcome::Failed(HandlerError::new(error)),
+        Ok(Err(error)) => judged(Outcome::Failed(HandlerError::new(error))),
         Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
     };
     let staged = scope.close();
@@ -370,22 +366,12 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
             }
         }
     }
-    Some(judge(arrival, Judged { entry, counters, outcome, answer: None, instance }))
+    Some(judge(arrival, Judged { entry, counters, outcome, instance }))
 }
 
-/// Tells whoever wants to know what became of a call: hook and log, and the sender of a command.
-pub(super) fn judge(arrival: &Arrival, mut judged: Judged) -> Judged {
+/// Tells whoever wants to know what became of a call: hook and log.
+pub(super) fn judge(arrival: &Arrival, judged: Judged) -> Judged {
     report(&judged, arrival);
-    if judged.entry.is_command() {
-        let is_last_attempt = arrival.metadata.attempt() > judged.entry.retry.max;
-        judged.answer = answer(&judged.outcome, is_last_attempt);
-        // An error is an answer too: the command is done unless its handler says something else.
-        if let Outcome::Failed(error) = &judged.outcome
-            && error.disposition().is_none()
-        {
-            judged.outcome = Outcome::Discard;
-        }
-    }
     judged
 }
 

@@ -193,23 +193,18 @@ enum Settled {
     Again((Duration, u32, u32)),
 }
 
-fn settle(case: &Case, mut judged: Vec<Judged>) -> Settled {
-    let answer = judged.iter_mut().find_map(|judged| judged.answer.take());
+fn settle(case: &Case, judged: Vec<Judged>) -> Settled {
     let verdicts = Verdicts::of(case, judged);
-    match (answer, verdicts.again(case)) {
-        (None, Some(again)) => {
-            verdicts.count();
-            Settled::Again(again)
-        }
-        (answer, _) => {
-            let answer = answer.unwrap_or_else(|| Err(CommandFailure::filtered()));
-            if verdicts.need_copies() {
-                return Settled::Answered(answer, Some(verdicts));
-            }
-            verdicts.count();
-            Settled::Answered(answer, None)
-        }
+    if let Some(again) = verdicts.again(case) {
+        verdicts.count();
+        return Settled::Again(again);
     }
+    let answer = verdicts.answer();
+    if verdicts.need_copies() {
+        return Settled::Answered(answer, Some(verdicts));
+    }
+    verdicts.count();
+    Settled::Answered(answer, None)
 }
 
 /// Publishes a dead letter; whoever asked does not wait for that.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::job::{Case, Judged};
 use crate::arrival::Arrival;
+use crate::command::{Answer, CommandFailure, answer};
 use crate::copies::{self, Failure};
 use crate::counters::Counters;
 use crate::envelope::{Envelope, header};
@@ -12,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 use crate::policy::JITTER_BUCKETS;
 use crate::seam;
-use crate::settle::{Circumstances, Settlement, settlement, superseded};
+use crate::settle::{Circumstances, Settlement, of_command, settlement, superseded};
 use crate::topology::HandlerEntry;
 use crate::transport::Confirmation;
 
@@ -41,7 +42,10 @@ impl Verdicts {
         };
         let decide = |judged: Judged| {
             let entry = &judged.entry;
-            let settlement = settlement(&judged.outcome, &entry.retry, entry.on_error, now);
+            let mut settlement = settlement(&judged.outcome, &entry.retry, entry.on_error, now);
+            if entry.is_command() {
+                settlement = of_command(settlement, entry.on_error);
+            }
             (judged, settlement)
         };
         Self(judged.into_iter().map(decide).collect()).united()
@@ -72,6 +76,11 @@ impl Verdicts {
         })
     }
 
+    /// What the sender of a command is told that is done with.
+    pub(super) fn answer(&self) -> Answer {
+        self.0.first().map_or_else(|| Err(CommandFailure::filtered()), |(judged, _)| answer(&judged.outcome))
+    }
+
     /// Counts what was decided, where no copy is published for it.
     pub(super) fn count(&self) {
         for (judged, settlement) in &self.0 {
@@ -86,12 +95,15 @@ impl Verdicts {
         !self.0.iter().all(|(_, settlement)| needs_none(settlement))
     }
 
-    /// Publishes the copies that the settlements need.
+    /// Publishes the copies that the settlements need, and answers a command that is not handled again.
     ///
     /// # Cancel safety
     /// When it is dropped, the original is not settled: it will be handled again, although a copy may have been published.
     pub(super) async fn perform(self, case: &Case) -> Performed {
         for (judged, settlement) in self.0 {
+            if judged.entry.is_command() && !settlement.is_another_attempt() {
+                case.answer(&answer(&judged.outcome)).await;
+            }
             let published = match copy(case, &judged, &settlement) {
                 Ok(None) => Ok(()),
                 Ok(Some(Copy { envelope, wait })) => offer(case, envelope, wait).await,

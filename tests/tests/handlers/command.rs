@@ -251,7 +251,7 @@ pub(crate) mod a_command_may_ask_for_another_attempt {
         here.settled().await.unwrap();
         let stats = here.stats();
         let handler = &stats.handlers[0];
-        assert_eq!((handler.called, handler.retried, handler.dead_lettered), (14, 8, 2));
+        assert_eq!((handler.called, handler.retried, handler.dead_lettered), (14, 8, 0));
         there.shutdown().await;
         here.shutdown().await;
     }
@@ -373,5 +373,129 @@ pub(crate) mod a_command_inherits_and_goes_out_at_once {
                 app.shutdown().await;
             }
         }
+    }
+}
+
+pub(crate) mod every_end_is_answered {
+    use super::*;
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.end", reply = u32)]
+    struct End(String);
+
+    #[message_handler(End, retry(max = 2, initial = "50ms"))]
+    async fn end(End(how): End, attempt: Attempt, calls: State<Calls>) -> Result<u32, HandlerError> {
+        calls.add(format!("{how} {attempt}"));
+        match (how.as_str(), attempt) {
+            ("third", Attempt(3)) => Ok(3),
+            ("permanent", _) => Err(HandlerError::permanent("never")),
+            ("later", _) => Err(HandlerError::retry_after("not yet", Duration::from_millis(100))),
+            ("panic", _) => panic!("out of paper"),
+            _ => Err(HandlerError::new("again")),
+        }
+    }
+
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.eager")]
+    struct Eager;
+
+    /// Without `retry`, there is none, whatever the error wishes.
+    #[message_handler(Eager)]
+    async fn eager(_command: Eager, calls: State<Calls>) -> Result<(), HandlerError> {
+        calls.add("eager");
+        Err(HandlerError::transient("again, please"))
+    }
+
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.unwanted")]
+    struct Unwanted;
+
+    #[message_handler(Unwanted, when = never)]
+    async fn unwanted(_command: Unwanted) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
+    fn never(_message: &bus_runtime::Metadata) -> bool {
+        false
+    }
+
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.received")]
+    struct Received;
+
+    #[message_handler(Received, ack = "on_receive")]
+    async fn received(_command: Received) -> Result<(), HandlerError> {
+        Err(HandlerError::transient("acknowledged already"))
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let calls = Calls::default();
+        let [here, there] = here_and_there(&arena, module_path!(), &calls).await;
+        let told = |error: &bus_runtime::Error| CommandFailure::of(error).unwrap().to_string();
+        let count = |call: &str| calls.all().iter().filter(|other| other.starts_with(call)).count();
+        for (round, bus) in [(1, &here), (2, &there)] {
+            assert_eq!(bus.execute(End("third".into())).await.unwrap(), 3);
+            for (how, text, attempts) in [
+                ("always", "again", 3),
+                ("permanent", "never", 1),
+                ("later", "not yet", 3),
+                ("panic", "out of paper", 3),
+            ] {
+                let error = bus.execute(End(how.into())).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::CommandFailed, "{how}");
+                assert!(told(&error).contains(text), "{error:?}");
+                assert_eq!(count(how), round * attempts, "{how}");
+            }
+            let error = bus.execute(Eager).await.unwrap_err();
+            assert!(told(&error).contains("again, please"), "{error:?}");
+            assert_eq!(count("eager"), round);
+            let error = bus.execute(Unwanted).await.unwrap_err();
+            assert!(told(&error).contains("does not want"), "{error:?}");
+            let error = bus.execute(Received).await.unwrap_err();
+            assert!(told(&error).contains("acknowledged already"), "{error:?}");
+        }
+        here.settled().await.unwrap();
+        // What failed is with its answer; of the permanent error, there is a dead letter as well.
+        let dead: Vec<_> = here.stats().handlers.iter().map(|handler| handler.dead_lettered).collect();
+        assert_eq!(dead.iter().sum::<u64>(), 2, "{:?}", here.stats());
+        there.shutdown().await;
+        here.shutdown().await;
+    }
+}
+
+pub(crate) mod r9_no_such_handler_is_not_retried {
+    use super::*;
+
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.known")]
+    struct Known;
+
+    #[message_handler(Known, retry(max = 5, initial = "50ms"))]
+    async fn known(_command: Known, calls: State<Calls>) -> Result<(), String> {
+        calls.add("called");
+        Ok(())
+    }
+
+    #[derive(Debug, Serialize, Deserialize, Message)]
+    #[command("command.unknown")]
+    struct Unknown;
+
+    pub(crate) async fn run(arena: Arena) {
+        let calls = Calls::default();
+        let bus = arena.app(module_path!()).state(calls.clone()).start().await.unwrap();
+        let error = bus.execute(Unknown).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unroutable, "nobody's queue takes it");
+
+        // A queue takes it, and no handler of that queue is for it.
+        let body = serde_json::to_vec(&Unknown).unwrap();
+        let sent = bus.publish_raw(arena.name("messages").as_str(), "command.known", body);
+        sent.message_type("command.unknown").await.unwrap();
+        let dead = bus.plan().queues[0].dead.clone();
+        let dead = dead.trim_start_matches(arena.name("").as_str());
+        arena.until_ready(dead, 1).await;
+        bus.settled().await.unwrap();
+        let stats = bus.stats().handlers.remove(0);
+        assert_eq!((stats.called, stats.retried), (0, 0));
+        assert_eq!(arena.take(dead).await[0].headers.text("bus-reason"), Some("unknown_type"));
+        bus.shutdown().await;
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bus_runtime::prelude::*;
+use bus_runtime::transport::ConnectionStatus;
 use bus_runtime::{BrokerUrl, Bus, Config, ErrorKind};
 use bus_tests::conformance::eventually;
 use bus_tests::node::RabbitNode;
@@ -47,14 +48,14 @@ async fn commands_survive_a_lost_connection_and_a_restart() {
         .await;
     }
     node.stop().await;
-    eventually("the loss to show", async || {
-        asks.status() == bus_runtime::transport::ConnectionStatus::Disconnected
-    })
-    .await;
+    eventually("the loss to show", async || asks.status() == ConnectionStatus::Disconnected).await;
     let error = asks.execute(Double(4)).timeout(Duration::from_millis(300)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
     assert_eq!(handles.execute(Double(4)).await.unwrap(), 8, "in the same process nobody needs the broker");
     node.boot().await;
+    for bus in [&asks, &handles] {
+        eventually("the connections", async || bus.status() == ConnectionStatus::Connected).await;
+    }
     eventually("an answer", async || {
         asks.execute(Double(5)).timeout(Duration::from_secs(2)).await.is_ok_and(|reply| reply == 10)
     })
