@@ -3,6 +3,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a test that does not find what it expects panics")]
 
 pub mod arena;
+pub mod certificates;
 pub mod code;
 pub mod conformance;
 #[cfg(unix)]

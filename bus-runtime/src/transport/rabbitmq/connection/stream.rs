@@ -13,16 +13,16 @@ use async_rs::{Runtime, Tokio};
 use futures_util::io::{AsyncRead, AsyncWrite};
 
 use super::greeting::{self, Greeting};
+use super::wire::Wire;
+use crate::transport::rabbitmq::tls::Tls;
 
-type TokioStream = <Tokio as Reactor>::TcpStream;
+/// How the server has introduced itself, once it has.
+pub(super) type Introduction = Arc<OnceLock<Greeting>>;
 
-/// Product and version of the broker, once it has introduced itself.
-pub(super) type Introduction = Arc<OnceLock<String>>;
-
-/// Tokio, but for its TCP streams, which are [`Overheard`].
-pub(super) fn runtime(server: Introduction) -> Runtime<RuntimeParts<Tokio, Streams>> {
+/// Tokio, but for its TCP streams, which are [`Overheard`]: what is heard is plain text, with TLS as well.
+pub(super) fn runtime(server: Introduction, tls: Option<Tls>) -> Runtime<RuntimeParts<Tokio, Streams>> {
     let tokio = Tokio::current();
-    Runtime::new(RuntimeParts::new(tokio.clone(), Streams { tokio, server }))
+    Runtime::new(RuntimeParts::new(tokio.clone(), Streams { tokio, server, tls }))
 }
 
 /// Makes TCP streams.
@@ -30,6 +30,7 @@ pub(super) fn runtime(server: Introduction) -> Runtime<RuntimeParts<Tokio, Strea
 pub(super) struct Streams {
     tokio: Tokio,
     server: Introduction,
+    tls: Option<Tls>,
 }
 
 impl Reactor for Streams {
@@ -56,14 +57,17 @@ impl Reactor for Streams {
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Overheard>> + Send + 'static {
         let connecting = self.tokio.tcp_connect_addr(address);
-        let server = self.server.clone();
-        async move { Ok(Overheard { stream: connecting.await?, greeting: Vec::new(), server: Some(server) }) }
+        let (server, tls) = (self.server.clone(), self.tls.clone());
+        async move {
+            let stream = Wire::new(connecting.await?, tls.as_ref()).await?;
+            Ok(Overheard { stream, greeting: Vec::new(), server: Some(server) })
+        }
     }
 }
 
 /// A TCP stream whose first frame is read along.
 pub(super) struct Overheard {
-    stream: TokioStream,
+    stream: Wire,
     /// What has arrived of the first frame.
     greeting: Vec<u8>,
     /// Where to tell what it says; `None` when that is done, or cannot be.
@@ -76,8 +80,7 @@ impl Overheard {
         self.greeting.extend_from_slice(bytes);
         match greeting::read(&self.greeting) {
             Greeting::Incomplete => return,
-            Greeting::From(product) => drop(server.set(product)),
-            Greeting::Unknown => {}
+            greeting => drop(server.set(greeting)),
         }
         self.server = None;
         self.greeting = Vec::new();
