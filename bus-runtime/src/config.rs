@@ -9,12 +9,10 @@ use crate::broker_url::{BrokerUrl, TlsOptions};
 use crate::error::{Error, ErrorKind};
 use crate::provision::Declare;
 use crate::topology::PlanSettings;
+use crate::transport::PUBLISH_TIMEOUT;
 
 /// How long handlers may go on after a signal: below the 30 s after which Kubernetes and Docker kill.
 pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(25);
-/// How long a publish waits for its confirm, reconnects of the broker included.
-pub(crate) const PUBLISH_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
-
 /// Variables that may hold the broker's URL, in the order in which they are looked at.
 const URL_VARIABLES: [&str; 4] = ["BROKER_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
 
@@ -96,7 +94,7 @@ impl Default for Config {
             exclude: Vec::new(),
             wait_for_broker: None,
             grace: GRACE_DEFAULT,
-            publish_timeout: PUBLISH_TIMEOUT_DEFAULT,
+            publish_timeout: PUBLISH_TIMEOUT,
             declare: Declare::default(),
             management_url: None,
             tls: TlsOptions::default(),
@@ -324,8 +322,8 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 /// Whether a variable says which broker it is.
 #[cfg(feature = "cli")]
 fn names_a_broker(variable: &str) -> bool {
-    let name = variable.strip_suffix("_FILE").unwrap_or(variable);
-    URL_VARIABLES.contains(&name) || variable == "MESSAGE_BUS_TYPE"
+    let names = |url: &&str| variable == *url || variable == format!("{url}_FILE");
+    URL_VARIABLES.iter().any(names) || variable == "MESSAGE_BUS_TYPE"
 }
 
 #[cfg(test)]
