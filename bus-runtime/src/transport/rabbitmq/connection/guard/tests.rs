@@ -1,3 +1,5 @@
+//! Frames that are fine, hostile and broken.
+
 use super::*;
 use crate::transport::wire::NESTING_MAX;
 

@@ -1,3 +1,5 @@
+//! A stream that arrives in pieces of any size.
+
 use std::collections::VecDeque;
 use std::task::Waker;
 
