@@ -15,14 +15,17 @@ use crate::broker_url::AmqpUrl;
 use crate::error::{Error, ErrorKind};
 
 mod address;
+mod defects;
 mod exposure;
 mod greeting;
+mod guard;
 mod live;
 mod open;
 mod stream;
 mod wire;
 
 pub(super) use self::address::Address;
+pub(super) use self::defects::Defects;
 pub(super) use self::live::{Live, Peer};
 
 /// How long any request to the broker may take: during an alarm RabbitMQ never answers some of them.

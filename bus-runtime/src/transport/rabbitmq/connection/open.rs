@@ -1,6 +1,7 @@
 //! Makes a connection: resolves the name, tries every address of every host, and shakes hands.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
@@ -10,7 +11,7 @@ use tokio::time::timeout;
 use super::exposure;
 use super::greeting::Greeting;
 use super::stream::{self, Introduction};
-use super::{Live, Peer, Role, introduction};
+use super::{Defects, Live, Peer, Role, introduction};
 use crate::broker_url::AmqpUrl;
 use crate::error::{Error, ErrorKind};
 use crate::transport::rabbitmq::reply;
@@ -79,7 +80,8 @@ impl Attempt<'_> {
     async fn address(&self, address: SocketAddr) -> Result<Live, Error> {
         let Self { url, peer, tls, role, name, limit } = self;
         let server = Introduction::default();
-        let runtime = stream::runtime(server.clone(), tls.clone());
+        let defects = Arc::new(Defects::default());
+        let runtime = stream::runtime(server.clone(), defects.clone(), tls.clone());
         let connecting = lapin::Connection::connect_uri_with_runtime(
             uri(url, address),
             introduction(*role, name),
@@ -93,6 +95,7 @@ impl Attempt<'_> {
                     Some(Greeting::From(product)) => product.clone(),
                     _ => "RabbitMQ".to_owned(),
                 },
+                defects,
                 blocked: watch::Sender::new(None),
             }),
             _ if server.get() == Some(&Greeting::Tls) => Err(reply::speaks_tls(peer)),
