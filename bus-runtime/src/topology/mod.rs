@@ -6,6 +6,7 @@ pub mod delay;
 pub mod diff;
 mod handler;
 pub mod naming;
+mod order;
 pub mod plan;
 
 use std::fmt;
@@ -19,6 +20,7 @@ pub use definitions::{
     Arguments, BindingDefinition, Definitions, DestinationType, ExchangeDefinition, QueueDefinition,
 };
 pub use handler::{CapturingKey, HandlerEntry, HandlerKind};
+pub use order::OrderedBy;
 pub use plan::{Plan, PlanSettings, QueueEntry, plan};
 
 /// Exchanges, queues and bindings that belong together.
