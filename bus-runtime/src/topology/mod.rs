@@ -1,6 +1,7 @@
 //! Exchanges, queues and bindings as plain data, the same for every transport.
 
 mod contradictions;
+mod declaration;
 mod definitions;
 pub mod delay;
 pub mod diff;

@@ -7,11 +7,10 @@ use std::time::Duration;
 use super::contradictions::{
     bad_order, contradicting_attributes, different_settings, reserved_queue, same_queue, two_of_one_name,
 };
+use super::declaration::{declaration, topology};
 use super::handler::{CapturingKey, HandlerEntry, HandlerKind};
 use super::order::OrderedBy;
-use super::{
-    Binding, DeadLetterStrategy, Destination, Exchange, Overflow, Queue, QueueType, Topology, delay, naming,
-};
+use super::{Queue, Topology, naming};
 use crate::error::{Error, ErrorKind};
 use crate::message::MessageKind;
 use crate::names::{ExchangeName, QueueName};
@@ -125,7 +124,8 @@ pub fn plan<'r>(
     for planned in &handlers {
         keep(join(&mut queues, planned, &settings.prefix));
     }
-    let topology = match topology(&handlers, queues.values(), settings) {
+    let entries: Vec<_> = handlers.into_iter().map(|planned| planned.entry).collect();
+    let topology = match topology(&entries, queues.values(), settings) {
         Ok(topology) => topology,
         Err(error) => {
             errors.push(error);
@@ -135,11 +135,7 @@ pub fn plan<'r>(
     if !errors.is_empty() {
         return Err(errors);
     }
-    Ok(Plan {
-        handlers: handlers.into_iter().map(|planned| planned.entry).collect(),
-        queues: queues.into_values().map(Arc::new).collect(),
-        topology,
-    })
+    Ok(Plan { handlers: entries, queues: queues.into_values().map(Arc::new).collect(), topology })
 }
 
 /// A handler together with what its attributes said, which later attributes of the same function are compared with.
@@ -421,80 +417,4 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
         },
     );
     Ok(())
-}
-
-/// How the queue of a handler with these options is declared.
-fn declaration(entry: &HandlerEntry, options: &HandlerOptions) -> Queue {
-    let classic_only =
-        options.max_priority.is_some() || options.exclusive == Some(true) || options.fanout_each;
-    let queue_type =
-        options.queue_type.unwrap_or(if classic_only { QueueType::Classic } else { QueueType::Quorum });
-    let mut queue = Queue::durable(entry.queue.clone(), queue_type);
-    queue.exclusive = options.exclusive == Some(true) || options.fanout_each;
-    let overflow = options.overflow.unwrap_or(Overflow::RejectPublish);
-    let arguments = &mut queue.arguments;
-    arguments.max_length = options.max_length;
-    arguments.message_ttl = options.ttl;
-    arguments.max_priority = options.max_priority;
-    arguments.single_active_consumer = options.single_active == Some(true);
-    arguments.dead_letter_exchange = Some(ExchangeName::default_exchange());
-    arguments.dead_letter_routing_key = Some(entry.dead.to_string());
-    match queue_type {
-        QueueType::Quorum => {
-            // At-least-once dead-lettering works with reject-publish only; drop-head is the user's choice against it.
-            arguments.delivery_limit = Some(DELIVERY_LIMIT);
-            arguments.overflow = Some(overflow);
-            arguments.dead_letter_strategy = Some(match overflow {
-                Overflow::RejectPublish => DeadLetterStrategy::AtLeastOnce,
-                Overflow::DropHead => DeadLetterStrategy::AtMostOnce,
-            });
-        }
-        QueueType::Classic => arguments.overflow = options.max_length.map(|_| overflow),
-    }
-    queue
-}
-
-/// Everything that has to be declared: exchanges, queues with their `.dead`, bindings and the delay queues of all policies.
-fn topology<'q>(
-    handlers: &[Planned],
-    queues: impl Iterator<Item = &'q QueueEntry>,
-    settings: &PlanSettings,
-) -> Result<Topology, Error> {
-    let mut topology = Topology::default();
-    let mut names = vec![
-        settings.exchange(&settings.audit)?,
-        settings.exchange(&settings.react)?,
-        settings.exchange(&settings.messages)?,
-    ];
-    names.extend(handlers.iter().map(|planned| planned.entry.exchange.clone()));
-    for name in names {
-        let exchange = Exchange::topic(name);
-        if !topology.exchanges.contains(&exchange) {
-            topology.exchanges.push(exchange);
-        }
-    }
-    for queue in queues {
-        let mut dead = Queue::durable(queue.dead.clone(), QueueType::Quorum);
-        dead.arguments.delivery_limit = Some(DEAD_DELIVERY_LIMIT);
-        topology.queues.extend([dead, queue.declaration.clone()]);
-    }
-    let bindings = handlers.iter().flat_map(|planned| {
-        planned.entry.keys.iter().map(|key| Binding {
-            exchange: planned.entry.exchange.clone(),
-            destination: Destination::Queue(planned.entry.queue.clone()),
-            key: key.key.clone(),
-        })
-    });
-    topology.merge(Topology { bindings: bindings.collect(), ..Topology::default() });
-    if handlers.is_empty() {
-        return Ok(topology);
-    }
-    topology.merge(delay::due(&settings.prefix)?);
-    let mut delays: Vec<_> = handlers.iter().flat_map(|planned| planned.entry.retry.delays()).collect();
-    delays.sort_unstable();
-    delays.dedup();
-    for time in delays.into_iter().filter(|time| !time.is_zero()) {
-        topology.merge(delay::constant(&settings.prefix, time)?);
-    }
-    Ok(topology)
 }
