@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use tokio::sync::{Mutex, OwnedSemaphorePermit};
+use tokio::sync::Mutex;
 use tracing::Instrument;
 
 use super::instances::InstanceCalls;
+use super::lanes::{self, Slot};
 use super::member::{Calls, Member, SharedCalls, Stack};
 use super::perform::{Performed, Verdicts};
 use crate::arrival::{self, Arrival};
@@ -83,7 +84,7 @@ impl Job {
         members: &mut [Member],
         incoming: Incoming,
     ) -> Self {
-        let Incoming { envelope, redelivered, settler, .. } = incoming;
+        let Incoming { envelope, redelivered, delivery_count: _, defect, settler } = incoming;
         let arrival = Arrival::of(envelope, &queue.name, redelivered);
         let case = Case { hub: Arc::clone(hub), queue: Arc::clone(queue), arrival, depth: 0 };
         let mut job = Self { case, settler, calls: Vec::new(), refused: None };
@@ -93,9 +94,8 @@ impl Job {
             job.refused = Some(Refused::As(outcome));
             return job;
         }
-        if let Some(member) = members.iter().find(|member| member.entry.is_command() && job.case.is_late()) {
-            member.counters.expired.add_one();
-            job.refused = Some(Refused::Late);
+        if let Some(defect) = defect {
+            job.refused = Some(Refused::As(Outcome::DeadLetter(DeadLetterReason::Malformed, defect)));
             return job;
         }
         job.find_calls(members);
@@ -121,8 +121,26 @@ impl Job {
         }
     }
 
+    /// The counters of the handler of a command, when whoever sent it has given up. What the broker holds expires there; what
+    /// a worker has fetched ahead expires here.
+    fn late(&self) -> Option<Arc<Counters>> {
+        let deadline = self.case.arrival.deadline?;
+        let mut commands = self.calls.iter().filter(|called| called.parts().0.is_command());
+        let command = commands.next().filter(|_| deadline <= crate::seam::wall_clock())?;
+        Some(Arc::clone(command.parts().1))
+    }
+
+    /// What it has in common with the messages that it must not overtake.
+    pub(super) fn key(&self) -> Option<String> {
+        lanes::key_of(&self.case.queue, &self.case.arrival)
+    }
+
     /// Runs the handlers and settles the message. The slot is free as soon as the handlers have ended.
-    pub(super) async fn run(mut self, slot: OwnedSemaphorePermit) {
+    pub(super) async fn run(mut self, slot: Slot) {
+        if let Some(counters) = self.late() {
+            counters.expired.add_one();
+            self.refused = Some(Refused::Late);
+        }
         if let Some(refused) = self.refused.take() {
             drop(slot);
             return self.refuse(refused).await;
@@ -197,7 +215,7 @@ impl Case {
         calls: &SharedCalls,
     ) -> Called {
         match calls {
-            SharedCalls::Command(stack) => {
+            SharedCalls::Function(stack) => {
                 let (scope, delivery) = self.delivery(entry);
                 let future = call_when_ready(Arc::clone(stack), delivery);
                 Self::function(entry, counters, scope, Box::pin(future))
@@ -227,12 +245,6 @@ impl Case {
         let scope = Scope::new(Arc::clone(&self.hub), Arc::clone(entry), metadata.clone());
         let scope = Arc::new(scope.nested(self.depth));
         (Arc::clone(&scope), Delivery::new(metadata, scope))
-    }
-
-    /// Whether whoever sent the command has given up. What the broker holds expires there; what a worker has fetched ahead
-    /// expires here.
-    fn is_late(&self) -> bool {
-        self.arrival.deadline.is_some_and(|deadline| deadline <= crate::seam::wall_clock())
     }
 
     /// Whether the filter wants the message; a filter that panics wants it, and the handler will tell.
@@ -294,7 +306,7 @@ async fn run_calls(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Opt
         if calls.peek().is_none_or(|next| next.priority() != priority) {
             match first {
                 Called::Function(call) => judged.push(run_call(hub, arrival, call).await?),
-                Called::Method(calls) => judged.extend(calls.run(hub, arrival).await?),
+                several => judged.extend(several.run(hub, arrival).await?),
             }
             continue;
         }
@@ -320,10 +332,16 @@ async fn call_when_ready(stack: Arc<Mutex<Stack>>, delivery: Delivery) -> Result
 }
 
 impl Called {
-    fn priority(&self) -> i32 {
+    /// The handler, and what it has done so far.
+    fn parts(&self) -> (&Arc<HandlerEntry>, &Arc<Counters>) {
         match self {
-            Self::Function(Call { entry, .. }) | Self::Method(InstanceCalls { entry, .. }) => entry.priority,
+            Self::Function(Call { entry, counters, .. })
+            | Self::Method(InstanceCalls { entry, counters, .. }) => (entry, counters),
         }
+    }
+
+    fn priority(&self) -> i32 {
+        self.parts().0.priority
     }
 
     pub(super) async fn run(self, hub: &Arc<Hub>, arrival: &Arrival) -> Option<Vec<Judged>> {

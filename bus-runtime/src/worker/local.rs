@@ -61,11 +61,10 @@ impl Locals {
 }
 
 impl LocalHandler {
-    /// The way to call a member of a queue directly; `None` when it is no command, or when the queue's order counts in all
-    /// processes together.
+    /// The way to call a member of a queue directly; `None` when it is no command, or when its messages wait for each other.
     pub(super) fn of(queue: &Arc<QueueEntry>, member: &Member, slots: &Arc<Semaphore>) -> Option<Self> {
-        let alone = queue.declaration.arguments.single_active_consumer;
-        if !member.entry.is_command() || alone {
+        let in_order = queue.declaration.arguments.single_active_consumer || queue.ordered_by.is_some();
+        if !member.entry.is_command() || in_order {
             return None;
         }
         Some(Self(Arc::new(Inner {

@@ -28,15 +28,15 @@ pub(crate) struct Member {
 pub(super) enum Calls {
     /// The function.
     Function(Stack),
-    /// What is called from elsewhere too.
+    /// What is called from elsewhere too, or when the message's turn has come: until then it keeps no layer from taking others.
     Shared(SharedCalls),
 }
 
 /// What is called from several places, which take turns in asking the layers whether they are ready.
 #[derive(Clone, Debug)]
 pub(super) enum SharedCalls {
-    /// The function of a command, which is called for messages and directly.
-    Command(Arc<Mutex<Stack>>),
+    /// The function: of a command, which is called for messages and directly, or of messages that wait for their turn.
+    Function(Arc<Mutex<Stack>>),
     /// The method, for each instance that is found when the message has begun.
     Method(InstanceFinder, Arc<Mutex<Stack>>),
 }
@@ -55,14 +55,16 @@ impl Member {
         let stack = Stack::new(entry, layers);
         let shared = |stack| Arc::new(Mutex::new(stack));
         let calls = match entry.instances {
-            None if entry.is_command() => Calls::Shared(SharedCalls::Command(shared(stack))),
+            None if entry.is_command() || entry.ordered_by.is_some() => {
+                Calls::Shared(SharedCalls::Function(shared(stack)))
+            }
             None => Calls::Function(stack),
             Some(finder) => Calls::Shared(SharedCalls::Method(finder, shared(stack))),
         };
         Self { entry: Arc::clone(entry), counters: Arc::clone(counters), calls }
     }
 
-    /// Waits until the layers take a message; for those of a command or a method each call waits by itself.
+    /// Waits until the layers take a message; where they are shared, each call waits by itself.
     ///
     /// # Cancel safety
     /// As [`Stack::ready`].

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use futures_util::future::Either;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -17,6 +18,7 @@ use crate::transport::{ConsumeOptions, Consumer, Incoming, Verdict};
 mod in_flight;
 mod instances;
 mod job;
+mod lanes;
 mod local;
 mod member;
 mod perform;
@@ -26,6 +28,7 @@ pub(crate) use local::Locals;
 pub(crate) use member::Member;
 
 use job::Job;
+use lanes::{Lanes, Slot};
 use local::LocalHandler;
 
 /// What the workers of an app have been told.
@@ -47,6 +50,9 @@ pub(crate) struct Worker {
     locals: Vec<LocalHandler>,
     /// A message that has come before there was a slot for it.
     in_hand: Option<Incoming>,
+    /// Messages that may be here: those that have a slot and, on a queue with `ordered_by`, those that wait for their turn.
+    room: Arc<Semaphore>,
+    lanes: Option<Lanes>,
     running: JoinSet<()>,
 }
 
@@ -54,7 +60,12 @@ impl Worker {
     pub(crate) fn new(hub: Arc<Hub>, queue: Arc<QueueEntry>, members: Vec<Member>) -> Self {
         let slots = Arc::new(Semaphore::new(usize::from(queue.concurrency)));
         let locals = members.iter().filter_map(|member| LocalHandler::of(&queue, member, &slots)).collect();
-        Self { hub, queue, members, slots, locals, in_hand: None, running: JoinSet::new() }
+        let lanes = queue.ordered_by.is_some().then(Lanes::new);
+        let room = match lanes {
+            None => Arc::clone(&slots),
+            Some(_) => Arc::new(Semaphore::new(usize::from(queue.prefetch))),
+        };
+        Self { hub, queue, members, slots, locals, in_hand: None, room, lanes, running: JoinSet::new() }
     }
 
     /// Its handlers of commands, to call directly.
@@ -93,7 +104,7 @@ impl Worker {
         self.drain(consumer, phase).await
     }
 
-    /// Waits for a free slot, for the handlers' layers, and for the next message.
+    /// Waits for room, for the handlers' layers, and for the next message.
     ///
     /// # Cancel safety
     /// Safe to cancel: a message that has come is kept.
@@ -101,7 +112,7 @@ impl Worker {
         &mut self,
         consumer: &mut Box<dyn Consumer>,
     ) -> Option<Result<(Incoming, OwnedSemaphorePermit), Error>> {
-        let mut slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
+        let mut slot = Arc::clone(&self.room).acquire_owned().await.ok()?;
         for member in &mut self.members {
             member.ready().await;
         }
@@ -115,18 +126,22 @@ impl Worker {
                 Ok(incoming) => self.in_hand = Some(incoming),
                 Err(error) => return Some(Err(error)),
             }
-            slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
+            slot = Arc::clone(&self.room).acquire_owned().await.ok()?;
         }
         self.in_hand.take().map(|incoming| Ok((incoming, slot)))
     }
 
     /// Lets the handlers have a message. One that ends without waiting needs no task of its own.
-    async fn begin(&mut self, incoming: Incoming, slot: OwnedSemaphorePermit) {
+    async fn begin(&mut self, incoming: Incoming, room: OwnedSemaphorePermit) {
         let job = Job::new(&self.hub, &self.queue, &mut self.members, incoming);
         let counted = self.hub.in_flight.enter();
+        let run = match &self.lanes {
+            None => Either::Left(job.run(Slot::free(room))),
+            Some(lanes) => Either::Right(lanes.run(job, &self.slots, room)),
+        };
         let mut work = Box::pin(async move {
             let _counted = counted;
-            job.run(slot).await;
+            run.await;
         });
         let first = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
         if first.is_pending() {
@@ -139,7 +154,7 @@ impl Worker {
     pub(crate) async fn run_once(&mut self) -> Result<usize, Error> {
         let mut taken = 0;
         loop {
-            let Some(slot) = Arc::clone(&self.slots).acquire_owned().await.ok() else { return Ok(taken) };
+            let Some(slot) = Arc::clone(&self.room).acquire_owned().await.ok() else { return Ok(taken) };
             for member in &mut self.members {
                 member.ready().await;
             }
@@ -153,12 +168,19 @@ impl Worker {
 
     /// Gives back what has not begun, finishes what has, and interrupts what takes too long.
     async fn drain(mut self, mut consumer: Box<dyn Consumer>, mut phase: watch::Receiver<Phase>) -> usize {
+        if let Some(lanes) = &self.lanes {
+            lanes.close();
+        }
         consumer.cancel().await;
         if let Some(incoming) = self.in_hand.take() {
             let _ = incoming.settler.settle(Verdict::Requeue);
         }
         while let Some(item) = poll_fn(|cx| consumer.poll_next(cx)).await {
             let Ok(incoming) = item else { continue };
+            if self.lanes.is_some() {
+                // It stays unsettled, and goes back when what it must not overtake has ended.
+                continue;
+            }
             // The broker delivers it again to somebody else; an error means that it does so anyway.
             let _ = incoming.settler.settle(Verdict::Requeue);
         }
