@@ -46,6 +46,8 @@ struct Subscription {
     since: Instant,
     /// How many messages were settled when the consumer was cancelled.
     settled_at_cancel: Option<u64>,
+    /// It is cancelled, and the broker has not said so: the end of what had arrived will not be marked.
+    is_unheard: bool,
 }
 
 impl Source {
@@ -65,7 +67,14 @@ impl Source {
             channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default());
         let deliveries = ask(&live, &request, consuming).await?;
         let settlements = Arc::new(Settlements::new(channel));
-        Ok(Subscription { live, settlements, deliveries, since: Instant::now(), settled_at_cancel: None })
+        Ok(Subscription {
+            live,
+            settlements,
+            deliveries,
+            since: Instant::now(),
+            settled_at_cancel: None,
+            is_unheard: false,
+        })
     }
 
     /// Comes back; after each failure the next attempt waits longer. Yields the failure when its kind is news.
@@ -209,29 +218,30 @@ impl Consumer for RabbitConsumer {
                         return Poll::Ready(Some(Err(error)));
                     }
                 },
-                State::Draining(subscription) => {
-                    match ready!(Pin::new(&mut subscription.deliveries).poll_next(cx)) {
-                        Some(Ok(delivery)) => {
-                            return Poll::Ready(Some(incoming(delivery, &subscription.settlements)));
-                        }
-                        Some(Err(_)) | None => self.state = State::Ended,
+                State::Draining(subscription) => match Pin::new(&mut subscription.deliveries).poll_next(cx) {
+                    Poll::Ready(Some(Ok(delivery))) => {
+                        return Poll::Ready(Some(incoming(delivery, &subscription.settlements)));
                     }
-                }
+                    Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(None),
+                    Poll::Pending if subscription.is_unheard => return Poll::Ready(None),
+                    Poll::Pending => return Poll::Pending,
+                },
                 State::Ended => return Poll::Ready(None),
             }
         }
     }
 
     fn cancel(&mut self) -> BoxFuture<'_, ()> {
+        self.state = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Open(subscription) | State::Draining(subscription) => State::Draining(subscription),
+            State::Away(_) | State::Ended => State::Ended,
+        };
         Box::pin(async move {
-            self.state = match std::mem::replace(&mut self.state, State::Ended) {
-                State::Open(mut subscription) => {
-                    subscription.cancel(REQUEST_TIMEOUT).await;
-                    State::Draining(subscription)
-                }
-                State::Away(_) | State::Ended => State::Ended,
-                draining @ State::Draining(_) => draining,
-            };
+            if let State::Draining(subscription) = &mut self.state
+                && subscription.settled_at_cancel.is_none()
+            {
+                subscription.cancel(REQUEST_TIMEOUT).await;
+            }
         })
     }
 
@@ -253,7 +263,10 @@ impl Subscription {
         self.settled_at_cancel = Some(self.settlements.count());
         let cancelling =
             self.settlements.channel().basic_cancel(self.deliveries.tag(), BasicCancelOptions::default());
-        let _ = timeout(within, cancelling).await;
+        self.is_unheard = true;
+        if let Ok(Ok(())) = timeout(within, cancelling).await {
+            self.is_unheard = false;
+        }
     }
 
     /// Closes the channel. The settlements before it in the queue of the connection are written first, and what is not settled
