@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::error::{Error, ErrorKind};
+use crate::seam;
 
 /// How much longer than the grace period the end may take: what closes has time limits of its own, which add up to less.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,19 +28,19 @@ impl Signals {
             let _inside = runtime.enter();
             Arriving::new().map_err(failed)?
         };
-        let (count, seen) = watch::channel(0);
+        let count = watch::Sender::new(0);
+        let seen = count.subscribe();
         let listening = async move {
             arriving.next().await;
             count.send_replace(1);
             let second = tokio::time::timeout(grace + END_TIMEOUT, arriving.next()).await;
             if second.is_ok() {
                 count.send_replace(2);
-                tokio::time::sleep(END_TIMEOUT).await;
+                seam::sleep(END_TIMEOUT).await;
             }
             give_up(exit_code)
         };
-        let thread = std::thread::Builder::new().name("signals".to_owned());
-        thread.spawn(move || runtime.block_on(listening)).map_err(failed)?;
+        seam::thread("signals", move || runtime.block_on(listening)).map_err(failed)?;
         Ok(Self(seen))
     }
 

@@ -142,6 +142,8 @@ enum State {
     Away(ComingBack),
     /// It is cancelled: what had arrived already is still to be handed over.
     Draining(Subscription),
+    /// All of that is handed over, and may still be settled.
+    Drained(Subscription),
     Ended,
 }
 
@@ -182,9 +184,24 @@ impl RabbitConsumer {
 
     fn subscription(&self) -> Option<&Subscription> {
         match &self.state {
-            State::Open(subscription) | State::Draining(subscription) => Some(subscription),
+            State::Open(subscription) | State::Draining(subscription) | State::Drained(subscription) => {
+                Some(subscription)
+            }
             State::Away(_) | State::Ended => None,
         }
+    }
+
+    fn take_subscription(&mut self) -> Option<Subscription> {
+        match self.take_state() {
+            State::Open(subscription) | State::Draining(subscription) | State::Drained(subscription) => {
+                Some(subscription)
+            }
+            State::Away(_) | State::Ended => None,
+        }
+    }
+
+    fn take_state(&mut self) -> State {
+        std::mem::replace(&mut self.state, State::Ended)
     }
 }
 
@@ -222,19 +239,23 @@ impl Consumer for RabbitConsumer {
                     Poll::Ready(Some(Ok(delivery))) => {
                         return Poll::Ready(Some(incoming(delivery, &subscription.settlements)));
                     }
-                    Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(None),
-                    Poll::Pending if subscription.is_unheard => return Poll::Ready(None),
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending if !subscription.is_unheard => return Poll::Pending,
+                    Poll::Ready(Some(Err(_)) | None) | Poll::Pending => {
+                        if let State::Draining(subscription) = self.take_state() {
+                            self.state = State::Drained(subscription);
+                        }
+                    }
                 },
-                State::Ended => return Poll::Ready(None),
+                State::Drained(_) | State::Ended => return Poll::Ready(None),
             }
         }
     }
 
     fn cancel(&mut self) -> BoxFuture<'_, ()> {
-        self.state = match std::mem::replace(&mut self.state, State::Ended) {
-            State::Open(subscription) | State::Draining(subscription) => State::Draining(subscription),
-            State::Away(_) | State::Ended => State::Ended,
+        self.state = match self.take_state() {
+            State::Open(subscription) => State::Draining(subscription),
+            State::Away(_) => State::Ended,
+            other => other,
         };
         Box::pin(async move {
             if let State::Draining(subscription) = &mut self.state
@@ -246,10 +267,7 @@ impl Consumer for RabbitConsumer {
     }
 
     fn close(mut self: Box<Self>, within: Duration) -> BoxFuture<'static, ()> {
-        let subscription = match std::mem::replace(&mut self.state, State::Ended) {
-            State::Open(subscription) | State::Draining(subscription) => Some(subscription),
-            State::Away(_) | State::Ended => None,
-        };
+        let subscription = self.take_subscription();
         Box::pin(async move {
             if let Some(subscription) = subscription {
                 subscription.close(within).await;
@@ -293,8 +311,7 @@ impl Subscription {
 /// Settlers keep the channel alive, so it has to be closed for what is not settled to go back.
 impl Drop for RabbitConsumer {
     fn drop(&mut self) {
-        let state = std::mem::replace(&mut self.state, State::Ended);
-        let (State::Open(subscription) | State::Draining(subscription)) = state else { return };
+        let Some(subscription) = self.take_subscription() else { return };
         if tokio::runtime::Handle::try_current().is_ok() {
             crate::seam::spawn("rabbitmq-consumer-close", subscription.close(REQUEST_TIMEOUT));
         }
