@@ -14,6 +14,7 @@ use crate::seam;
 use crate::topology::QueueEntry;
 use crate::transport::{ConsumeOptions, Consumer, Incoming};
 
+mod answer;
 mod drain;
 mod due;
 mod in_flight;
