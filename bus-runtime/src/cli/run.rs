@@ -135,7 +135,7 @@ async fn once(app: App) -> Result<Drained, Error> {
         banner::draining(&running);
         signals.second().await;
         running.hurry();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let began = crate::seam::now();
     let (handled, interrupted) = tokio::select! {

@@ -38,7 +38,7 @@ impl Signals {
                 count.send_replace(2);
                 seam::sleep(END_TIMEOUT).await;
             }
-            give_up(exit_code)
+            give_up(exit_code);
         };
         seam::thread("signals", move || runtime.block_on(listening)).map_err(failed)?;
         Ok(Self(seen))
@@ -63,7 +63,7 @@ impl Signals {
     async fn until(&self, count: u32) {
         let mut seen = self.0.clone();
         if seen.wait_for(|seen| *seen >= count).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -146,11 +146,9 @@ impl Worker {
         // What it wrote last is read by a thread, which ends with the pipe.
         tokio::time::sleep(Duration::from_millis(100)).await;
         let lines = self.logged.all();
-        let closing = lines.iter().rev().filter_map(|line| serde_json::from_str(line).ok());
-        let closing = closing
-            .filter(|line: &serde_json::Value| line["message"] == "stopped")
-            .next()
-            .unwrap_or_default();
+        let mut events = lines.iter().rev().filter_map(|line| serde_json::from_str(line).ok());
+        let closing = events.find(|event: &serde_json::Value| event["message"] == "stopped");
+        let closing = closing.unwrap_or_default();
         End { status, after, closing, log: lines.join("\n") }
     }
 }
