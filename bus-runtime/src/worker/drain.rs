@@ -23,7 +23,13 @@ impl Worker {
         mut consumer: Box<dyn Consumer>,
         mut phase: watch::Receiver<Phase>,
     ) -> usize {
-        cancel(&mut consumer, &mut phase).await;
+        match &self.lanes {
+            None => cancel(&mut consumer, &mut phase, Rest::Requeued).await,
+            Some(lanes) => {
+                lanes.close();
+                cancel(&mut consumer, &mut phase, Rest::Kept).await;
+            }
+        }
         let interrupted = self.finish(&mut phase).await;
         close(consumer, &phase).await;
         interrupted
@@ -47,14 +53,23 @@ impl Worker {
     }
 }
 
+/// What becomes of messages that had arrived and have not begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// They go back at once.
+    Requeued,
+    /// They stay unsettled, and go back when the consumer closes: then what they must not overtake has ended.
+    Kept,
+}
+
 /// Asks for no more messages, and gives back what had arrived: the broker delivers it to somebody else. A broker that does not
 /// answer keeps nobody for longer than the handlers may take; then what had arrived goes back with the connection.
-pub(super) async fn cancel(consumer: &mut Box<dyn Consumer>, phase: &mut watch::Receiver<Phase>) {
+pub(super) async fn cancel(consumer: &mut Box<dyn Consumer>, phase: &mut watch::Receiver<Phase>, rest: Rest) {
     let giving_back = async {
         consumer.cancel().await;
         while let Some(item) = poll_fn(|cx| consumer.poll_next(cx)).await {
             // An error means that it goes back anyway.
-            let Ok(incoming) = item else { continue };
+            let (Ok(incoming), Rest::Requeued) = (item, rest) else { continue };
             let _ = incoming.settler.settle(Verdict::Requeue);
         }
     };

@@ -35,7 +35,7 @@ pub(crate) async fn run_due(
         }
         while forwarding.try_join_next().is_some() {}
     }
-    drain::cancel(&mut consumer, &mut phase).await;
+    drain::cancel(&mut consumer, &mut phase, drain::Rest::Requeued).await;
     // Whatever is not confirmed yet goes back to `bus.due`: a due message loses nothing by being sent a little later.
     forwarding.shutdown().await;
     drain::close(consumer, &phase).await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::future::Either;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -20,6 +21,7 @@ mod due;
 mod in_flight;
 mod instances;
 mod job;
+mod lanes;
 mod member;
 mod perform;
 mod phase;
@@ -33,6 +35,7 @@ pub(crate) use member::Member;
 pub(crate) use phase::{Phase, time_is_up};
 
 use job::Job;
+use lanes::{Lanes, Slot};
 
 /// Consumes one queue.
 pub(crate) struct Worker {
@@ -40,6 +43,9 @@ pub(crate) struct Worker {
     queue: Arc<QueueEntry>,
     members: Vec<Member>,
     slots: Arc<Semaphore>,
+    /// Messages that may be here: those that have a slot and, on a queue with `ordered_by`, those that wait for their turn.
+    room: Arc<Semaphore>,
+    lanes: Option<Lanes>,
     running: JoinSet<()>,
     in_flight: Arc<InFlight>,
 }
@@ -52,7 +58,12 @@ impl Worker {
         in_flight: Arc<InFlight>,
     ) -> Self {
         let slots = Arc::new(Semaphore::new(usize::from(queue.concurrency)));
-        Self { hub, queue, members, slots, running: JoinSet::new(), in_flight }
+        let lanes = queue.ordered_by.is_some().then(Lanes::new);
+        let room = match lanes {
+            None => Arc::clone(&slots),
+            Some(_) => Arc::new(Semaphore::new(usize::from(queue.prefetch))),
+        };
+        Self { hub, queue, members, slots, room, lanes, running: JoinSet::new(), in_flight }
     }
 
     /// Starts to consume; the app is ready when all its workers are.
@@ -86,12 +97,12 @@ impl Worker {
         self.drain(consumer, phase).await
     }
 
-    /// Waits for a free slot, for the handlers' layers, and for the next message.
+    /// Waits for room, for the handlers' layers, and for the next message.
     async fn next(
         &mut self,
         consumer: &mut Box<dyn Consumer>,
     ) -> Option<Result<(Incoming, OwnedSemaphorePermit), Error>> {
-        let (slot, waited) = free(&self.slots).await?;
+        let (slot, waited) = free(&self.room).await?;
         for member in &mut self.members {
             member.ready().await;
         }
@@ -111,11 +122,14 @@ impl Worker {
     }
 
     /// Lets the handlers have a message. One that ends without waiting needs no task of its own.
-    async fn begin(&mut self, incoming: Incoming, slot: OwnedSemaphorePermit) {
+    async fn begin(&mut self, incoming: Incoming, room: OwnedSemaphorePermit) {
         let job = Job::new(&self.hub, &self.queue, &mut self.members, incoming);
         let handler = job.handler();
         let mut counted = self.in_flight.enter();
-        let mut work = Box::pin(job.run(slot));
+        let mut work = Box::pin(match &self.lanes {
+            None => Either::Left(job.run(Slot::free(room))),
+            Some(lanes) => Either::Right(lanes.run(job, &self.slots, room)),
+        });
         let first = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
         if first.is_pending() {
             if let Some(handler) = handler {
@@ -137,13 +151,16 @@ impl Worker {
     ) -> Result<(usize, usize), Error> {
         let mut taken = 0;
         while !phase.borrow().is_draining() {
-            let Some((slot, _)) = free(&self.slots).await else { break };
+            let Some((slot, _)) = free(&self.room).await else { break };
             for member in &mut self.members {
                 member.ready().await;
             }
             let Some(incoming) = self.hub.transport.get(&self.queue.name).await? else { break };
             taken += 1;
             self.begin(incoming, slot).await;
+        }
+        if let (Some(lanes), true) = (&self.lanes, phase.borrow().is_draining()) {
+            lanes.close();
         }
         Ok((taken, self.finish(phase).await))
     }
