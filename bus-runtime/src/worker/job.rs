@@ -102,6 +102,11 @@ impl Job {
         job
     }
 
+    /// The handler that it is for; the first of several.
+    pub(super) fn handler(&self) -> Option<Arc<HandlerEntry>> {
+        self.calls.first().map(|called| Arc::clone(called.parts().0))
+    }
+
     fn find_calls(&mut self, members: &mut [Member]) {
         let mut filtered = false;
         for member in members {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
+use super::in_flight::InFlight;
 use super::job::{Case, Judged};
 use super::member::{Member, SharedCalls};
 use super::perform::Verdicts;
@@ -31,7 +32,10 @@ const INTERRUPTED_PAUSE: Duration = Duration::from_millis(500);
 
 /// The handlers of commands that are in this process, by topic.
 #[derive(Debug, Default)]
-pub(crate) struct Locals(RwLock<HashMap<String, Vec<LocalHandler>>>);
+pub(crate) struct Locals {
+    by_topic: RwLock<HashMap<String, Vec<LocalHandler>>>,
+    in_flight: Arc<InFlight>,
+}
 
 /// The handler of a command, with the slots of its queue.
 #[derive(Clone, Debug)]
@@ -49,14 +53,21 @@ struct Inner {
 impl Locals {
     pub(crate) fn add(&self, local: LocalHandler) {
         let topic = local.0.entry.message.map_or("", |message| message.topic).to_owned();
-        self.0.write().unwrap_or_else(PoisonError::into_inner).entry(topic).or_default().push(local);
+        self.by_topic.write().unwrap_or_else(PoisonError::into_inner).entry(topic).or_default().push(local);
     }
 
     /// The handler that a command would reach by way of the broker.
     pub(crate) fn find(&self, command: &Envelope) -> Option<LocalHandler> {
-        let locals = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let locals = self.by_topic.read().unwrap_or_else(PoisonError::into_inner);
         let of_topic = locals.get(&*command.routing_key)?;
         of_topic.iter().find(|local| local.0.entry.exchange == command.exchange).cloned()
+    }
+}
+
+impl Locals {
+    /// The commands that are being handled without a message.
+    pub(crate) fn in_flight(&self) -> &Arc<InFlight> {
+        &self.in_flight
     }
 }
 
@@ -133,7 +144,7 @@ impl LocalHandler {
 
     /// Calls the handler until there is an answer: what would wait on the broker for its next attempt waits here.
     async fn run(self, hub: Arc<Hub>, command: Arc<Envelope>, mut turn: Turn) -> Answer {
-        let _counted = hub.in_flight.enter();
+        let _in_flight = (hub.in_flight.enter(), hub.locals.in_flight.enter());
         let Inner { queue, entry, counters, calls, slots } = &*self.0;
         let mut arrival = Arrival::of(command, &queue.name, false);
         loop {
@@ -208,7 +219,7 @@ fn settle(case: &Case, judged: Vec<Judged>) -> Settled {
 
 /// Publishes a dead letter; whoever asked does not wait for that.
 fn perform(case: Case, verdicts: Verdicts) {
-    let counted = case.hub.in_flight.enter();
+    let counted = (case.hub.in_flight.enter(), case.hub.locals.in_flight.enter());
     let mut finished = case.hub.shutdown_finished();
     seam::spawn("dead letter of a command", async move {
         let _counted = counted;
