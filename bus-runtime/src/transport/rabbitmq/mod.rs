@@ -33,6 +33,7 @@ mod publish;
 mod reply;
 mod settle;
 
+use self::backoff::Pace;
 use self::connection::{Link, Live, REQUEST_TIMEOUT, Role};
 use self::consume::{RabbitConsumer, Source};
 use self::declare::Declared;
@@ -101,8 +102,9 @@ impl RabbitMq {
         };
         let RabbitMqOptions { name, publish_timeout, management_url } = options;
         let declared = Arc::new(Declared::default());
-        let consuming = Link::start(Role::Consume, url, &name, declared.clone()).await?;
-        let publishing = match Link::start(Role::Publish, url, &name, declared.clone()).await {
+        let pace = Arc::new(Pace::default());
+        let consuming = Link::start(Role::Consume, url, &name, declared.clone(), pace.clone()).await?;
+        let publishing = match Link::start(Role::Publish, url, &name, declared.clone(), pace).await {
             Ok(link) => link,
             Err(error) => {
                 consuming.stop();
