@@ -4,9 +4,11 @@
 
 pub mod arena;
 pub mod balance;
+pub mod certificates;
 pub mod code;
 pub mod conformance;
 #[cfg(unix)]
 pub mod node;
 pub mod proxy;
 pub mod quoted;
+pub mod raw_client;
