@@ -129,6 +129,7 @@ impl From<&HandlerError> for CommandFailure {
 pub(crate) fn answer(outcome: &Outcome) -> Answer {
     match outcome {
         Outcome::Done(reply) => Ok(reply.clone().unwrap_or(Bytes::from_static(b"null"))),
+        Outcome::Ack => Ok(Bytes::from_static(b"null")),
         Outcome::Failed(error) => Err(error.into()),
         Outcome::DeadLetter(reason, text) => Err(CommandFailure::new(reason.as_str(), text, "")),
         Outcome::Retry(_) | Outcome::Requeue => {

@@ -22,14 +22,14 @@ use crate::middleware::panicked;
 use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
 use crate::policy::AckMode;
 use crate::registration::judged;
-use crate::scope::{CURRENT, Scope};
+use crate::right::Right;
+use crate::scope::{CURRENT, Closed, Scope};
 use crate::topology::{HandlerEntry, QueueEntry};
-use crate::transport::{BoxFuture, Incoming, Settler, Verdict};
+use crate::transport::{BoxFuture, Incoming, Verdict};
 
 /// One message on its way through the handlers of its queue.
 pub(super) struct Job {
     case: Case,
-    settler: Settler,
     calls: Vec<Called>,
     /// Why it is settled without any call.
     refused: Option<Refused>,
@@ -47,6 +47,7 @@ pub(super) struct Case {
     pub(super) hub: Arc<Hub>,
     pub(super) queue: Arc<QueueEntry>,
     pub(super) arrival: Arrival,
+    pub(super) right: Arc<Right>,
     /// How many commands of this process wait for it.
     pub(super) depth: u16,
 }
@@ -74,6 +75,8 @@ pub(super) struct Judged {
     pub(super) outcome: Outcome,
     /// The key of the instance: another attempt is for this one alone.
     pub(super) instance: Option<String>,
+    /// The call has acknowledged the message itself.
+    pub(super) acknowledged: bool,
 }
 
 impl Job {
@@ -86,8 +89,9 @@ impl Job {
     ) -> Self {
         let Incoming { envelope, redelivered, delivery_count: _, defect, settler } = incoming;
         let arrival = Arrival::of(envelope, &queue.name, redelivered);
-        let case = Case { hub: Arc::clone(hub), queue: Arc::clone(queue), arrival, depth: 0 };
-        let mut job = Self { case, settler, calls: Vec::new(), refused: None };
+        let right = Arc::new(Right::new(settler));
+        let case = Case { hub: Arc::clone(hub), queue: Arc::clone(queue), arrival, right, depth: 0 };
+        let mut job = Self { case, calls: Vec::new(), refused: None };
         if arrival::size(job.case.arrival.metadata.headers()) > arrival::HEADERS_MAX {
             let too_large = "the headers are too large";
             let outcome = Outcome::DeadLetter(DeadLetterReason::TooLarge, too_large.into());
@@ -118,6 +122,7 @@ impl Job {
                 filtered = true;
                 continue;
             }
+            self.case.right.needed_by(1);
             self.calls.push(self.case.call(member));
         }
         if self.calls.is_empty() {
@@ -152,12 +157,12 @@ impl Job {
         }
         let calls = std::mem::take(&mut self.calls);
         if self.case.queue.ack == AckMode::OnReceive {
-            settle(self.settler, Verdict::Ack);
+            self.case.right.settle(Verdict::Ack);
             return self.case.run_unacknowledged(calls).await;
         }
         let judged = run_calls(&self.case.hub, &self.case.arrival, calls).await;
         drop(slot);
-        let Some(judged) = judged else { return settle(self.settler, Verdict::Requeue) };
+        let Some(judged) = judged else { return self.case.right.settle(Verdict::Requeue) };
         self.settle(judged).await;
     }
 
@@ -165,30 +170,31 @@ impl Job {
     async fn refuse(self, refused: Refused) {
         let Refused::As(outcome) = refused else {
             self.case.answer(&Err(CommandFailure::expired())).await;
-            return settle(self.settler, Verdict::Ack);
+            return self.case.right.settle(Verdict::Ack);
         };
         let Some(first) = self.case.queue.members.first().cloned() else {
-            return settle(self.settler, Verdict::Reject);
+            return self.case.right.settle(Verdict::Reject);
         };
         if let Outcome::DeadLetter(DeadLetterReason::TooLarge, _) = outcome {
             if first.is_command() {
                 self.case.answer(&command::answer(&outcome)).await;
             }
             // A copy with its story would not fit into a frame: the broker's own dead-lettering moves it as it is.
-            return settle(self.settler, Verdict::Reject);
+            return self.case.right.settle(Verdict::Reject);
         }
         let instance = self.case.arrival.instance.clone();
-        let judged = Judged { entry: first, counters: Arc::default(), outcome, instance };
+        let counters = Arc::default();
+        let judged = Judged { entry: first, counters, outcome, instance, acknowledged: false };
         self.settle(vec![judged]).await;
     }
 
     async fn settle(self, judged: Vec<Judged>) {
-        let Self { case, settler, .. } = self;
+        let case = self.case;
         let verdicts = Verdicts::of(&case, judged);
         match verdicts.perform(&case).await {
-            Performed::Done => settle(settler, Verdict::Ack),
+            Performed::Done => case.right.settle(Verdict::Ack),
             // The broker itself moves it to the dead letters.
-            Performed::Refused => settle(settler, Verdict::Reject),
+            Performed::Refused => case.right.settle(Verdict::Reject),
         }
     }
 }
@@ -230,6 +236,7 @@ impl Case {
                 counters: Arc::clone(counters),
                 finder: *finder,
                 stack: Arc::clone(stack),
+                right: Arc::clone(&self.right),
                 depth: self.depth,
             }),
         }
@@ -247,7 +254,8 @@ impl Case {
 
     fn delivery(&self, entry: &Arc<HandlerEntry>) -> (Arc<Scope>, Delivery) {
         let metadata = self.arrival.metadata.clone();
-        let scope = Scope::new(Arc::clone(&self.hub), Arc::clone(entry), metadata.clone());
+        let scope =
+            Scope::new(Arc::clone(&self.hub), Arc::clone(entry), metadata.clone(), Arc::clone(&self.right));
         let scope = Arc::new(scope.nested(self.depth));
         (Arc::clone(&scope), Delivery::new(metadata, scope))
     }
@@ -273,7 +281,7 @@ impl Case {
                 self.answer(&command::answer(&judged.outcome)).await;
             }
             match judged.outcome {
-                Outcome::Done(_) => judged.counters.handled.add_one(),
+                Outcome::Done(_) | Outcome::Ack => judged.counters.handled.add_one(),
                 outcome => {
                     judged.counters.discarded.add_one();
                     tracing::error!(handler = %judged.entry.name, ?outcome, "failed after the message was acknowledged");
@@ -292,12 +300,6 @@ impl Case {
             metadata.message_type().map(|name| format!(" of type `{name}`")).unwrap_or_default(),
         );
         Outcome::DeadLetter(DeadLetterReason::UnknownType, text)
-    }
-}
-
-fn settle(settler: Settler, verdict: Verdict) {
-    if let Err(error) = settler.settle(verdict) {
-        tracing::debug!(%error, "not settled: the broker will deliver the message again");
     }
 }
 
@@ -375,13 +377,15 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
         Ok(Err(error)) => judged(Outcome::Failed(HandlerError::new(error))),
         Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
     };
-    let staged = scope.close();
-    if let (Outcome::Done(_), false) = (&outcome, staged.is_empty()) {
-        let sends = staged.into_iter().map(|draft| hub.send_draft(draft));
+    let Closed { drafts, sent, acknowledged } = scope.close();
+    counters.published.add(sent);
+    outcome = explicit(&entry, outcome, acknowledged);
+    if outcome.is_success() && !drafts.is_empty() {
+        let sends = drafts.into_iter().map(|draft| hub.send_draft(draft));
         for sent in join_all(sends).await {
             match sent {
-                Ok(()) => counters.published.add_one(),
-                Err(error) if is_interruption(error.kind()) => {
+                Ok(()) => counters.published.add(1),
+                Err(error) if is_interruption(error.kind()) && !acknowledged => {
                     tracing::warn!(handler = %entry.name, %error, "what the handler published is not confirmed; it will be called again");
                     return None;
                 }
@@ -389,7 +393,18 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
             }
         }
     }
-    Some(judge(arrival, Judged { entry, counters, outcome, instance }))
+    Some(judge(arrival, Judged { entry, counters, outcome, instance, acknowledged }))
+}
+
+/// With `ack = "manual"` a handler says what becomes of the message. One that says nothing has failed: its message is neither
+/// lost nor kept for ever.
+fn explicit(entry: &HandlerEntry, outcome: Outcome, acknowledged: bool) -> Outcome {
+    match outcome {
+        Outcome::Done(None) if entry.ack == AckMode::Manual && !acknowledged => Outcome::Failed(
+            HandlerError::new("the handler has ended without acknowledging the message (ack = \"manual\")"),
+        ),
+        outcome => outcome,
+    }
 }
 
 /// Tells whoever wants to know what became of a call: hook and log.
@@ -404,7 +419,7 @@ fn is_interruption(kind: ErrorKind) -> bool {
 }
 
 /// Tells the error hook and the log about a failed attempt.
-fn report(Judged { entry, counters, outcome, instance, .. }: &Judged, arrival: &Arrival) {
+fn report(Judged { entry, counters, outcome, instance, acknowledged: _ }: &Judged, arrival: &Arrival) {
     let Outcome::Failed(error) = outcome else { return };
     counters.failed.add_one();
     tracing::warn!(

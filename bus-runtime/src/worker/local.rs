@@ -19,6 +19,7 @@ use crate::counters::Counters;
 use crate::envelope::Envelope;
 use crate::error::{Error, ErrorKind};
 use crate::hub::Hub;
+use crate::right::Right;
 use crate::scope::Scope;
 use crate::seam;
 use crate::topology::{HandlerEntry, QueueEntry};
@@ -148,7 +149,13 @@ impl LocalHandler {
         let Inner { queue, entry, counters, calls, slots } = &*self.0;
         let mut arrival = Arrival::of(command, &queue.name, false);
         loop {
-            let case = Case { hub: Arc::clone(&hub), queue: Arc::clone(queue), arrival, depth: turn.depth };
+            let case = Case {
+                hub: Arc::clone(&hub),
+                queue: Arc::clone(queue),
+                arrival,
+                right: Arc::new(Right::of_nothing()),
+                depth: turn.depth,
+            };
             if !case.is_wanted_by(entry) {
                 counters.filtered.add_one();
                 return Err(CommandFailure::filtered());
