@@ -6,9 +6,9 @@ use syn::{LitStr, Type};
 use crate::args::{Args, Subject};
 use crate::binding_key::BindingKey;
 use crate::contradictions;
-use crate::errors::{Errors, messages, patterns};
+use crate::errors::{Errors, messages, options as option_texts, patterns};
 use crate::handler::Attribute;
-use crate::options::Options;
+use crate::options::{ExchangeKind, Options};
 use crate::siblings;
 use crate::signature::{Argument, HandlerItem, HandlerSignature, show};
 use crate::support::RuntimePath;
@@ -73,7 +73,10 @@ impl<'a> HandlerSpec<'a> {
         let (Some(signature), Some((kind, keys))) = (&item.signature, subject) else { return validated };
         validated.reported = siblings::check_captures(&args, signature, &siblings, errors);
         let captures = check_captures(&keys, signature, errors);
-        let warnings = keys.iter().filter_map(|key| warning(key, args.name)).collect();
+        check_exchange_kind(&keys, &options, errors);
+        let ours = options.exchange.is_none() && !options.has_foreign_queue();
+        let warned = keys.iter().filter(|_| ours);
+        let warnings = warned.filter_map(|key| warning(key, args.name)).collect();
         let sources = signature.arguments.iter().map(|argument| source(argument, &captures)).collect();
         let site = args.site.map_or_else(Span::call_site, |attribute| attribute.pound_token.span);
         let runtime = args.runtime;
@@ -167,6 +170,22 @@ fn check_captures(keys: &[Key], signature: &HandlerSignature, errors: &Errors) -
         }
     }
     names
+}
+
+/// Checks that an exchange which does not route by words is not bound with words.
+fn check_exchange_kind(keys: &[Key], options: &Options, errors: &Errors) {
+    let Some(kind) = &options.exchange_kind else { return };
+    for Key { literal, key } in keys {
+        match kind.value {
+            ExchangeKind::Direct if key.on_the_wire().split('.').any(|word| word == "*" || word == "#") => {
+                errors.add(literal, option_texts::direct_wildcard(key.text()));
+            }
+            ExchangeKind::Fanout if !key.is_everything() => {
+                errors.add(literal, option_texts::fanout_key(key.text()));
+            }
+            ExchangeKind::Topic | ExchangeKind::Direct | ExchangeKind::Fanout => {}
+        }
+    }
 }
 
 fn source<'a>(argument: &'a Argument, captures: &[String]) -> Source<'a> {

@@ -23,7 +23,7 @@ pub use crate::policy::{AckMode, OnError};
 pub use crate::registration::{
     HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, NO_OPTIONS, RetryOptions, Timeout,
 };
-pub use crate::topology::{Overflow, QueueType};
+pub use crate::topology::{ExchangeKind, Overflow, QueueType};
 pub use crate::transport::BoxFuture;
 
 use crate::extract::{CapturedWord, MessageOf};

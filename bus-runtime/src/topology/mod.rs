@@ -1,12 +1,15 @@
 //! Exchanges, queues and bindings as plain data, the same for every transport.
 
 mod contradictions;
+mod declared;
 mod definitions;
 pub mod delay;
 pub mod diff;
+mod foreign;
 mod handler;
 pub mod naming;
 pub mod plan;
+mod renamed;
 
 use std::fmt;
 use std::time::Duration;
@@ -18,8 +21,10 @@ use crate::names::{ExchangeName, QueueName};
 pub use definitions::{
     Arguments, BindingDefinition, Definitions, DestinationType, ExchangeDefinition, QueueDefinition,
 };
+pub use foreign::{Foreign, ForeignExchange, IfMissing};
 pub use handler::{CapturingKey, HandlerEntry, HandlerKind};
 pub use plan::{Plan, PlanSettings, QueueEntry, plan};
+pub use renamed::Renamed;
 
 /// Exchanges, queues and bindings that belong together.
 #[derive(Clone, Debug, Default, PartialEq)]

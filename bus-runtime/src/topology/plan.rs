@@ -8,9 +8,10 @@ use super::contradictions::{
     contradicting_attributes, different_settings, reserved_queue, same_queue, two_of_one_name,
 };
 use super::handler::{CapturingKey, HandlerEntry, HandlerKind};
-use super::{
-    Binding, DeadLetterStrategy, Destination, Exchange, Overflow, Queue, QueueType, Topology, delay, naming,
-};
+use super::declared::{declaration, topology};
+use super::foreign::{Foreign, foreign};
+use super::renamed::{Renamed, renamed};
+use super::{ExchangeKind, Queue, Topology, naming};
 use crate::error::{Error, ErrorKind};
 use crate::message::MessageKind;
 use crate::names::{ExchangeName, QueueName};
@@ -79,6 +80,10 @@ pub struct Plan {
     pub queues: Vec<Arc<QueueEntry>>,
     /// What has to be declared for it.
     pub topology: Topology,
+    /// What others declare, and handlers use.
+    pub foreign: Foreign,
+    /// Queues of handlers that have got another name.
+    pub renamed: Vec<Renamed>,
 }
 
 /// A queue and the handlers that consume it.
@@ -98,6 +103,8 @@ pub struct QueueEntry {
     pub ack: AckMode,
     /// How it is declared.
     pub declaration: Queue,
+    /// Whether it belongs to others, who alone declare and bind it.
+    pub foreign: bool,
 }
 
 /// Plans what the registrations mean.
@@ -122,13 +129,12 @@ pub fn plan<'r>(
     for planned in &handlers {
         keep(join(&mut queues, planned, &settings.prefix));
     }
-    let topology = match topology(&handlers, queues.values(), settings) {
-        Ok(topology) => topology,
-        Err(error) => {
-            errors.push(error);
-            Topology::default()
-        }
-    };
+    let topology = topology(&handlers, queues.values(), settings).unwrap_or_else(|error| {
+        keep(Err(error));
+        Topology::default()
+    });
+    let foreign = foreign(&handlers, &topology, &mut keep);
+    let renamed = renamed(&handlers, &queues, &settings.prefix, &mut keep);
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -136,14 +142,18 @@ pub fn plan<'r>(
         handlers: handlers.into_iter().map(|planned| planned.entry).collect(),
         queues: queues.into_values().map(Arc::new).collect(),
         topology,
+        foreign,
+        renamed,
     })
 }
 
 /// A handler together with what its attributes said, which later attributes of the same function are compared with.
-struct Planned {
-    id: HandlerId,
-    options: HandlerOptions,
-    entry: Arc<HandlerEntry>,
+pub(super) struct Planned {
+    pub(super) id: HandlerId,
+    pub(super) options: HandlerOptions,
+    pub(super) entry: Arc<HandlerEntry>,
+    /// The last part of the name of its own queue.
+    pub(super) suffix: String,
 }
 
 /// Adds a registration: a new handler, or more keys for one that another attribute of the same function has made.
@@ -197,6 +207,8 @@ fn add(
         prefetch: 0,
         priority: 0,
         when: None,
+        any_exchange: false,
+        formerly: None,
         place: registration.place,
         identity: registration.identity,
         arguments: registration.arguments,
@@ -204,7 +216,7 @@ fn add(
         call: registration.call,
     };
     apply(&mut entry, registration.id, &options, settings)?;
-    handlers.push(Planned { id: registration.id, options, entry: Arc::new(entry) });
+    handlers.push(Planned { id: registration.id, options, entry: Arc::new(entry), suffix });
     Ok(())
 }
 
@@ -236,6 +248,8 @@ fn apply(
         .max(entry.concurrency);
     entry.priority = options.priority.unwrap_or_default();
     entry.when = options.when;
+    entry.any_exchange = options.has_foreign_queue() && options.exchange.is_none();
+    entry.formerly = options.formerly;
     Ok(())
 }
 
@@ -287,6 +301,10 @@ fn keys_of(registration: &HandlerRegistration) -> Result<Vec<CapturingKey>, Erro
         Subject::Audit(keys) | Subject::React(keys) => {
             keys.iter().map(|text| CapturingKey::parse(text, place)).collect()
         }
+        // A fanout exchange sends everything, whatever its key.
+        Subject::Message(_) if registration.options.exchange_kind == Some(ExchangeKind::Fanout) => {
+            Ok(vec![CapturingKey::parse("#", place)?])
+        }
         Subject::Message(message) => Ok(vec![CapturingKey::parse(message.topic, place)?]),
     }
 }
@@ -296,13 +314,22 @@ fn route(
     registration: &HandlerRegistration,
     settings: &PlanSettings,
 ) -> Result<(HandlerKind, ExchangeName, String), Error> {
-    Ok(match registration.subject {
-        Subject::Audit(_) => (HandlerKind::Audit, settings.exchange(&settings.audit)?, "audit".to_owned()),
-        Subject::React(_) => (HandlerKind::React, settings.exchange(&settings.react)?, "react".to_owned()),
+    let named = registration.options.exchange;
+    let kind_and_own = match registration.subject {
+        Subject::Audit(_) => (HandlerKind::Audit, settings.audit.as_str(), "audit"),
+        Subject::React(_) => (HandlerKind::React, settings.react.as_str(), "react"),
         Subject::Message(message) => {
-            let exchange = settings.exchange(message.exchange.unwrap_or(&settings.messages))?;
-            (HandlerKind::Message(message.kind), exchange, message.topic.to_owned())
+            let exchange = message.exchange.unwrap_or(&settings.messages);
+            (HandlerKind::Message(message.kind), exchange, message.topic)
         }
+    };
+    Ok(match (kind_and_own, named) {
+        ((kind, exchange, suffix), None) => (kind, settings.exchange(exchange)?, suffix.to_owned()),
+        ((kind @ HandlerKind::Message(_), _, topic), Some(named)) => {
+            (kind, settings.exchange(named)?, topic.to_owned())
+        }
+        // Another exchange is another queue of the same function.
+        ((kind, ..), Some(named)) => (kind, settings.exchange(named)?, named.to_owned()),
     })
 }
 
@@ -338,6 +365,10 @@ fn merged(first: HandlerOptions, second: HandlerOptions) -> Option<HandlerOption
         single_active: one(first.single_active, second.single_active, eq)?,
         exclusive: one(first.exclusive, second.exclusive, eq)?,
         fanout_each: first.fanout_each || second.fanout_each,
+        exchange: one(first.exchange, second.exchange, eq)?,
+        exchange_kind: one(first.exchange_kind, second.exchange_kind, eq)?,
+        declare_never: first.declare_never || second.declare_never,
+        formerly: one(first.formerly, second.formerly, eq)?,
     })
 }
 
@@ -375,7 +406,8 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
         if planned.options.queue.is_none() {
             return Err(same_queue(other, entry));
         }
-        if queue.declaration != declaration || queue.ack != entry.ack {
+        let foreign = planned.options.has_foreign_queue();
+        if queue.declaration != declaration || queue.foreign != foreign || queue.ack != entry.ack {
             return Err(different_settings(other, entry));
         }
         queue.concurrency = queue.concurrency.max(entry.concurrency);
@@ -398,83 +430,8 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
             prefetch: entry.prefetch,
             ack: entry.ack,
             declaration,
+            foreign: planned.options.has_foreign_queue(),
         },
     );
     Ok(())
-}
-
-/// How the queue of a handler with these options is declared.
-fn declaration(entry: &HandlerEntry, options: &HandlerOptions) -> Queue {
-    let classic_only =
-        options.max_priority.is_some() || options.exclusive == Some(true) || options.fanout_each;
-    let queue_type =
-        options.queue_type.unwrap_or(if classic_only { QueueType::Classic } else { QueueType::Quorum });
-    let mut queue = Queue::durable(entry.queue.clone(), queue_type);
-    queue.exclusive = options.exclusive == Some(true) || options.fanout_each;
-    let overflow = options.overflow.unwrap_or(Overflow::RejectPublish);
-    let arguments = &mut queue.arguments;
-    arguments.max_length = options.max_length;
-    arguments.message_ttl = options.ttl;
-    arguments.max_priority = options.max_priority;
-    arguments.single_active_consumer = options.single_active == Some(true);
-    arguments.dead_letter_exchange = Some(ExchangeName::default_exchange());
-    arguments.dead_letter_routing_key = Some(entry.dead.to_string());
-    match queue_type {
-        QueueType::Quorum => {
-            // At-least-once dead-lettering works with reject-publish only; drop-head is the user's choice against it.
-            arguments.delivery_limit = Some(DELIVERY_LIMIT);
-            arguments.overflow = Some(overflow);
-            arguments.dead_letter_strategy = Some(match overflow {
-                Overflow::RejectPublish => DeadLetterStrategy::AtLeastOnce,
-                Overflow::DropHead => DeadLetterStrategy::AtMostOnce,
-            });
-        }
-        QueueType::Classic => arguments.overflow = options.max_length.map(|_| overflow),
-    }
-    queue
-}
-
-/// Everything that has to be declared: exchanges, queues with their `.dead`, bindings and the delay queues of all policies.
-fn topology<'q>(
-    handlers: &[Planned],
-    queues: impl Iterator<Item = &'q QueueEntry>,
-    settings: &PlanSettings,
-) -> Result<Topology, Error> {
-    let mut topology = Topology::default();
-    let mut names = vec![
-        settings.exchange(&settings.audit)?,
-        settings.exchange(&settings.react)?,
-        settings.exchange(&settings.messages)?,
-    ];
-    names.extend(handlers.iter().map(|planned| planned.entry.exchange.clone()));
-    for name in names {
-        let exchange = Exchange::topic(name);
-        if !topology.exchanges.contains(&exchange) {
-            topology.exchanges.push(exchange);
-        }
-    }
-    for queue in queues {
-        let mut dead = Queue::durable(queue.dead.clone(), QueueType::Quorum);
-        dead.arguments.delivery_limit = Some(DEAD_DELIVERY_LIMIT);
-        topology.queues.extend([dead, queue.declaration.clone()]);
-    }
-    let bindings = handlers.iter().flat_map(|planned| {
-        planned.entry.keys.iter().map(|key| Binding {
-            exchange: planned.entry.exchange.clone(),
-            destination: Destination::Queue(planned.entry.queue.clone()),
-            key: key.key.clone(),
-        })
-    });
-    topology.merge(Topology { bindings: bindings.collect(), ..Topology::default() });
-    if handlers.is_empty() {
-        return Ok(topology);
-    }
-    topology.merge(delay::due(&settings.prefix)?);
-    let mut delays: Vec<_> = handlers.iter().flat_map(|planned| planned.entry.retry.delays()).collect();
-    delays.sort_unstable();
-    delays.dedup();
-    for time in delays.into_iter().filter(|time| !time.is_zero()) {
-        topology.merge(delay::constant(&settings.prefix, time)?);
-    }
-    Ok(topology)
 }
