@@ -8,12 +8,10 @@ use crate::broker_url::BrokerUrl;
 use crate::error::{Error, ErrorKind};
 use crate::provision::Declare;
 use crate::topology::PlanSettings;
+use crate::transport::PUBLISH_TIMEOUT;
 
 /// How long handlers may go on after a signal: below the 30 s after which Kubernetes and Docker kill.
 pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(25);
-/// How long a publish waits for its confirm, reconnects of the broker included.
-pub(crate) const PUBLISH_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
-
 /// Variables that may hold the broker's URL, in the order in which they are looked at.
 const URL_VARIABLES: [&str; 4] = ["BROKER_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
 
@@ -88,7 +86,7 @@ impl Default for Config {
             exclude: Vec::new(),
             wait_for_broker: None,
             grace: GRACE_DEFAULT,
-            publish_timeout: PUBLISH_TIMEOUT_DEFAULT,
+            publish_timeout: PUBLISH_TIMEOUT,
             declare: Declare::default(),
             management_url: None,
             plan: PlanSettings::default(),

@@ -28,7 +28,7 @@ pub use run::RunArgs;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   success, and a clean end after SIGTERM or SIGINT
-  1   the answer is bad: `check` found problems, `topology diff` differences
+  1   the answer is bad: `check` found problems, `topology diff` differences, nobody receives a message
   2   the command line or its input is wrong
   3   some of it could not be done
   69  the broker can't be reached

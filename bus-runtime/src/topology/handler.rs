@@ -91,6 +91,13 @@ impl HandlerEntry {
         of_this_type && of_this_exchange && self.keys.iter().any(|key| key.key.matches(routing_key))
     }
 
+    /// The Rust type that it takes the body as, if it takes it.
+    pub(crate) fn payload(&self) -> Option<&'static str> {
+        let mut arguments = Arguments::default();
+        (self.arguments)(&mut arguments);
+        arguments.payload
+    }
+
     /// The word of a routing key that `{name}` stands for, by the first of its keys that matches and captures it.
     pub(crate) fn capture<'k>(&self, name: &str, routing_key: &'k str) -> Option<&'k str> {
         self.keys.iter().find_map(|key| key.capture(name, routing_key))

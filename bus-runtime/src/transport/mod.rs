@@ -19,7 +19,11 @@ mod rabbitmq;
 mod wire;
 
 #[cfg(feature = "rabbitmq")]
-pub use rabbitmq::{PUBLISH_TIMEOUT, RabbitMq, RabbitMqOptions};
+pub use rabbitmq::{RabbitMq, RabbitMqOptions};
+
+/// How long a publish waits for its confirm unless told otherwise, a lost connection or a full broker included: as long as people
+/// wait before they look.
+pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A future in a box, as the object-safe contract needs it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -39,9 +39,6 @@ use self::declare::Declared;
 use self::get::Getter;
 use self::publish::Publishing;
 
-/// How long a publish waits for its confirm, a lost connection included, unless it is told otherwise.
-pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// A connection to RabbitMQ.
 ///
 /// It comes back by itself when it is lost, for ever, and consumers with it; what was declared is declared again.
@@ -70,7 +67,7 @@ pub struct RabbitMqOptions {
 
 impl Default for RabbitMqOptions {
     fn default() -> Self {
-        Self { name: "bus".to_owned(), publish_timeout: PUBLISH_TIMEOUT, management_url: None }
+        Self { name: "bus".to_owned(), publish_timeout: super::PUBLISH_TIMEOUT, management_url: None }
     }
 }
 
