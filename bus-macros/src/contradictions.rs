@@ -79,7 +79,7 @@ fn check_fanout(options: &Options, errors: &Errors) {
 
 /// What cannot be said of what others own.
 fn check_others(options: &Options, errors: &Errors) {
-    let Options { exchange, exchange_kind, declare, queue, fanout, .. } = options;
+    let Options { exchange, exchange_kind, declare, queue, .. } = options;
     if let (Some(keyword), None) = (keyword(exchange_kind), exchange) {
         errors.add(keyword, texts::kind_without_exchange());
     }
@@ -89,10 +89,8 @@ fn check_others(options: &Options, errors: &Errors) {
     if !options.has_foreign_queue() {
         return;
     }
-    if let Some(keyword) = keyword(fanout) {
-        errors.add(keyword, texts::foreign_fanout());
-    }
-    let Options { queue_type, max_length, overflow, ttl, max_priority, single_active, exclusive, .. } = options;
+    let Options { queue_type, max_length, overflow, ttl, max_priority, single_active, exclusive, .. } =
+        options;
     let refused = [
         keyword(queue_type),
         keyword(max_length),

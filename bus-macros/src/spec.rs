@@ -174,7 +174,7 @@ fn check_captures(keys: &[Key], signature: &HandlerSignature, errors: &Errors) -
 
 /// Checks that an exchange which does not route by words is not bound with words.
 fn check_exchange_kind(keys: &[Key], options: &Options, errors: &Errors) {
-    let Some(kind) = &options.exchange_kind else { return };
+    let (Some(kind), Some(_)) = (&options.exchange_kind, &options.exchange) else { return };
     for Key { literal, key } in keys {
         match kind.value {
             ExchangeKind::Direct if key.on_the_wire().split('.').any(|word| word == "*" || word == "#") => {

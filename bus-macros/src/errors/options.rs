@@ -78,8 +78,6 @@ texts! {
         help: queue = \"orders\" to consume their queue, or exchange = \"events\" to bind a queue of your own to their exchange";
     foreign_queue(option) => "with declare = \"never\" the queue belongs to others, who alone decide about `{option}`\n\n\
         help: leave out `{option}`";
-    foreign_fanout() => "with fanout = \"each\" every worker has a queue of its own, so it is not one that others declare\n\n\
-        help: leave out `fanout`, or name an `exchange` instead of a `queue`";
     formerly_foreign() => "the queue belongs to others, so nothing is moved into it\n\n\
         help: leave out `formerly`";
     formerly_passing() => "a queue that goes with its worker leaves no messages behind, so there is nothing to move\n\n\

@@ -15,8 +15,9 @@ use crate::error::Error;
 use crate::hub::Hub;
 use crate::middleware::Layers;
 use crate::names::QueueName;
-use crate::provision;
+use crate::provision::{self, Declare};
 use crate::publish::Publisher;
+use crate::rename;
 use crate::seam;
 use crate::topology::{HandlerEntry, Plan, QueueEntry, naming};
 use crate::transport::embedded::EmbeddedBroker;
@@ -37,6 +38,8 @@ pub struct Bus {
     running: Arc<Running>,
     workers: Vec<JoinHandle<usize>>,
     due: Option<JoinHandle<()>>,
+    movers: Vec<JoinHandle<()>>,
+    declare: Declare,
     grace: Duration,
 }
 
@@ -82,6 +85,9 @@ pub(super) async fn prepare(
     if provision::is_worth_a_note(config.declare, &plan.topology, embedded.is_some()) {
         provision::remember(&transport, &plan.topology, &app.owner(&config)).await;
     }
+    if config.declare != Declare::Never {
+        provision::cut_off(&*transport, &plan.renamed).await?;
+    }
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
     hub.instances = app.instances.values();
@@ -101,6 +107,8 @@ pub(super) async fn prepare(
         running,
         workers: Vec::new(),
         due: None,
+        movers: Vec::new(),
+        declare: config.declare,
         grace: config.grace,
     };
     Ok((bus, app.layers))
@@ -123,6 +131,10 @@ impl Bus {
             let consumer = running.hub.transport.consume(&queue, options).await?;
             let due = worker::run_due(Arc::clone(&running.hub), consumer, running.phase.subscribe());
             self.due = Some(seam::spawn("due", due));
+        }
+        for renamed in &running.plan.renamed {
+            let mover = rename::run(Arc::clone(&running.hub), renamed.clone(), self.declare);
+            self.movers.push(seam::spawn("rename", mover));
         }
         for (worker, consumer) in ready {
             self.workers.push(worker::start(worker, consumer, running.phase.subscribe()));
@@ -193,6 +205,9 @@ impl Bus {
         let mut total = 0;
         loop {
             let mut taken = 0;
+            for renamed in &running.plan.renamed {
+                rename::run_once(&running.hub, renamed).await;
+            }
             for worker in &mut workers {
                 taken += worker.run_once().await?;
             }
@@ -241,6 +256,10 @@ impl Bus {
         if let Some(due) = self.due.take() {
             // It only forwards; a panic there would have lost nothing.
             let _ = due.await;
+        }
+        for mover in std::mem::take(&mut self.movers) {
+            // What was not moved is still where it was.
+            let _ = mover.await;
         }
         let lost = running.embedded.as_ref().map_or(0, |broker| running.left_on(broker));
         running.hub.finish_shutdown();

@@ -2,7 +2,9 @@
 
 use super::handler::HandlerEntry;
 use super::plan::{DEAD_DELIVERY_LIMIT, DELIVERY_LIMIT, PlanSettings, Planned, QueueEntry};
-use super::{Binding, DeadLetterStrategy, Destination, Exchange, Overflow, Queue, QueueType, Topology, delay};
+use super::{
+    Binding, DeadLetterStrategy, Destination, Exchange, Overflow, Queue, QueueType, Topology, delay,
+};
 use crate::error::Error;
 use crate::names::ExchangeName;
 use crate::registration::HandlerOptions;

@@ -63,7 +63,9 @@ pub(super) fn foreign(
         let if_missing = if options.declare_never { IfMissing::Refuse } else { IfMissing::Declare };
         let known = foreign.exchanges.iter_mut().find(|known| known.exchange.name == entry.exchange);
         match known {
-            Some(known) if known.exchange.kind != kind => keep(Err(two_kinds(planned, known.exchange.kind, kind))),
+            Some(known) if known.exchange.kind != kind => {
+                keep(Err(two_kinds(planned, known.exchange.kind, kind)))
+            }
             // Whoever must not declare it decides for all.
             Some(known) if if_missing == IfMissing::Refuse => known.if_missing = if_missing,
             Some(_) => {}
@@ -83,7 +85,8 @@ fn own_exchange(planned: &Planned) -> Result<(), Error> {
     if is_topic && (!options.declare_never || options.has_foreign_queue()) {
         return Ok(());
     }
-    let message = format!("this app declares exchange `{}` itself, as a topic exchange", planned.entry.exchange);
+    let message =
+        format!("this app declares exchange `{}` itself, as a topic exchange", planned.entry.exchange);
     Err(Error::new(ErrorKind::Registration, message)
         .with_place(planned.entry.place, planned.entry.name.clone())
         .with_help("leave out `exchange_kind` and `declare`, or name an exchange of others"))

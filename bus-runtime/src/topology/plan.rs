@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::contradictions::{
     contradicting_attributes, different_settings, reserved_queue, same_queue, two_of_one_name,
 };
-use super::handler::{CapturingKey, HandlerEntry, HandlerKind};
 use super::declared::{declaration, topology};
 use super::foreign::{Foreign, foreign};
+use super::handler::{CapturingKey, HandlerEntry, HandlerKind};
 use super::renamed::{Renamed, renamed};
 use super::{ExchangeKind, Queue, Topology, naming};
 use crate::error::{Error, ErrorKind};

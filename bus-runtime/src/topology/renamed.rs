@@ -63,10 +63,13 @@ fn one(planned: &Planned, path: &str, prefix: &str) -> Result<Renamed, Error> {
 
 fn still_there(planned: &Planned, path: &str, queue: &QueueEntry) -> Error {
     let (entry, owner) = (&planned.entry, &queue.members[0]);
-    Error::new(ErrorKind::Registration, format!("`{path}` is no former handler: it still has queue `{}`", queue.name))
-        .with_place(entry.place, format!("{} says that it was formerly `{path}`", entry.name))
-        .with_place(owner.place, format!("{} has the queue", owner.name))
-        .with_help("leave out `formerly`, or remove the handler that has the queue")
+    Error::new(
+        ErrorKind::Registration,
+        format!("`{path}` is no former handler: it still has queue `{}`", queue.name),
+    )
+    .with_place(entry.place, format!("{} says that it was formerly `{path}`", entry.name))
+    .with_place(owner.place, format!("{} has the queue", owner.name))
+    .with_help("leave out `formerly`, or remove the handler that has the queue")
 }
 
 fn twice(planned: &Planned, path: &str) -> Error {

@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use super::instances::InstanceCalls;
 use super::member::{Calls, Member};
-use super::perform::{Performed, Verdicts};
+use super::perform::{self, Performed, Verdicts};
 use crate::arrival::{self, Arrival};
 use crate::counters::Counters;
 use crate::delivery::Delivery;
@@ -124,11 +124,11 @@ impl Job {
     /// Settles a message that no handler was called for.
     async fn refuse(self, outcome: Outcome) {
         if let Outcome::DeadLetter(DeadLetterReason::TooLarge, _) = outcome {
-            // A copy with its story would not fit into a frame: the broker's own dead-lettering moves it as it is.
-            return settle(self.settler, Verdict::Reject);
+            // A copy with its story would not fit into a frame.
+            return give_up(&self.case, self.settler).await;
         }
         let Some(first) = self.case.queue.members.first() else {
-            return settle(self.settler, Verdict::Reject);
+            return give_up(&self.case, self.settler).await;
         };
         let instance = self.case.arrival.instance.clone();
         let judged = Judged { entry: Arc::clone(first), counters: Arc::default(), outcome, instance };
@@ -140,10 +140,26 @@ impl Job {
         let verdicts = Verdicts::of(&case, judged);
         match verdicts.perform(&case).await {
             Performed::Done => settle(settler, Verdict::Ack),
-            // The broker itself moves it to the dead letters.
-            Performed::Refused => settle(settler, Verdict::Reject),
+            Performed::Refused => give_up(&case, settler).await,
         }
     }
+}
+
+/// Moves a message to the dead letters as it is. The broker itself does it, but for a queue of others, which may have been
+/// declared without dead letters.
+async fn give_up(case: &Case, settler: Settler) {
+    if !case.queue.foreign {
+        return settle(settler, Verdict::Reject);
+    }
+    let verdict = match perform::bury(case).await {
+        Ok(()) => Verdict::Ack,
+        Err(error) => {
+            tracing::error!(queue = %case.queue.name, %error, "a message can be moved to no dead letters; it stays in its queue");
+            crate::seam::sleep(perform::OFFER_AGAIN.1).await;
+            Verdict::Requeue
+        }
+    };
+    settle(settler, verdict);
 }
 
 impl Case {
