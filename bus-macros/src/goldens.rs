@@ -10,7 +10,7 @@ use quote::quote;
 
 use crate::controller::controller;
 use crate::handler::{Attribute, handler};
-use crate::message;
+use crate::{handler_error, message};
 
 /// Compares an expansion with its golden file, whose first line says what it is.
 fn check(name: &str, expansion: TokenStream) {
@@ -424,4 +424,32 @@ fn the_item_is_kept_whatever_stands_in_the_parentheses() {
             assert!(!accepted || attribute == Attribute::MessageHandler, "{arguments}: {expansion}");
         }
     }
+}
+
+#[test]
+fn error_enum() {
+    let item = quote! {
+        enum MailError {
+            #[retry]
+            Refused,
+            #[retry(after = "5m")]
+            Throttled { until: u64 },
+            #[error("no {0}")]
+            #[dead_letter]
+            Unknown(#[from] Unknown),
+            #[discard]
+            Sent,
+        }
+    };
+    check("error_enum", handler_error::derive(item));
+}
+
+#[test]
+fn error_struct() {
+    let item = quote! {
+        #[retry(after = 90)]
+        #[handler_error(crate = ::facade::bus)]
+        struct Busy(u64);
+    };
+    check("error_struct", handler_error::derive(item));
 }

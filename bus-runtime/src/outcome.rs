@@ -205,13 +205,18 @@ impl HandlerError {
         Self { cause: Cause::Timeout(after), type_name: "timeout", disposition: None }
     }
 
+    pub(crate) fn with_disposition(self, disposition: Option<Disposition>) -> Self {
+        Self { disposition, ..self }
+    }
+
     /// The Rust type of the error; `panic` and `timeout` for those.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
         self.type_name
     }
 
-    /// What the error itself says about the message.
+    /// What the error says about the message: itself, or for its type with [`#[derive(HandlerError)]`](derive@crate::HandlerError).
+    /// The latter is known when the handler has returned.
     #[must_use]
     pub fn disposition(&self) -> Option<Disposition> {
         self.disposition

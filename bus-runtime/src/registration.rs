@@ -13,6 +13,11 @@ use crate::policy::{AckMode, OnError};
 use crate::topology::{ExchangeKind, Overflow, QueueType};
 use crate::transport::BoxFuture;
 
+mod disposition;
+
+pub use disposition::ErrorRegistration;
+pub(crate) use disposition::judged;
+
 /// What an attribute registers: which messages go to which function, and how.
 ///
 /// The attributes make it; [`App::register`](crate::App::register) takes it where link-time registration is no choice.

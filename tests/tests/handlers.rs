@@ -16,6 +16,8 @@ mod installed;
 mod command;
 #[path = "handlers/controllers.rs"]
 mod controllers;
+#[path = "handlers/errors.rs"]
+mod errors;
 #[path = "handlers/foreign.rs"]
 mod foreign;
 #[path = "handlers/group.rs"]
@@ -109,6 +111,10 @@ on_both! {
     command::the_reply_comes_back,
     command::an_error_comes_back,
     command::nobody_is_an_error,
+    command::every_end_is_answered,
+    command::r9_no_such_handler_is_not_retried,
+    errors::each_variant_decides,
+    errors::errors_in_errors_decide,
     group::every_member_that_matches_is_called,
     group::l1_priorities_are_strict,
     group::only_the_failed_member_is_retried,

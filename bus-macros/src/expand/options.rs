@@ -110,7 +110,7 @@ fn timeout_value(timeout: &Option<Duration>) -> TokenStream {
     }
 }
 
-fn duration(duration: Duration) -> TokenStream {
+pub(super) fn duration(duration: Duration) -> TokenStream {
     let (unit, count) = match duration.subsec_millis() {
         0 => ("from_secs", u128::from(duration.as_secs())),
         _ => ("from_millis", duration.as_millis()),

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
+use super::answer::{answer, is_command};
 use super::instances::InstanceCalls;
 use super::member::{Calls, Member};
 use super::perform::{self, Performed, Verdicts};
@@ -19,8 +20,9 @@ use crate::hub::Hub;
 use crate::middleware::panicked;
 use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
 use crate::policy::AckMode;
+use crate::registration::judged;
 use crate::scope::{CURRENT, Scope};
-use crate::topology::{HandlerEntry, HandlerKind, QueueEntry};
+use crate::topology::{HandlerEntry, QueueEntry};
 use crate::transport::{BoxFuture, Incoming, Settler, Verdict};
 
 /// One message on its way through the handlers of its queue.
@@ -256,6 +258,9 @@ impl Called {
 
 async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) {
     for judged in run_calls(hub, arrival, calls).await.unwrap_or_default() {
+        if is_command(&judged.entry) {
+            answer(hub, arrival, &judged.outcome).await;
+        }
         match judged.outcome {
             Outcome::Done(_) => judged.counters.handled.add_one(),
             outcome => {
@@ -281,7 +286,7 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
     let guarded = AssertUnwindSafe(CURRENT.scope(Arc::clone(&scope), future)).catch_unwind();
     let mut outcome = match guarded.instrument(span).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(error)) => Outcome::Failed(HandlerError::new(error)),
+        Ok(Err(error)) => judged(Outcome::Failed(HandlerError::new(error))),
         Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
     };
     let staged = scope.close();
@@ -298,42 +303,18 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
             }
         }
     }
-    Some(judge(hub, arrival, Judged { entry, counters, outcome, instance }).await)
+    Some(judge(arrival, Judged { entry, counters, outcome, instance }))
 }
 
-/// Tells whoever wants to know what became of a call: hook and log, and the sender of a command.
-pub(super) async fn judge(hub: &Arc<Hub>, arrival: &Arrival, mut judged: Judged) -> Judged {
+/// Tells whoever wants to know what became of a call: hook and log.
+pub(super) fn judge(arrival: &Arrival, judged: Judged) -> Judged {
     report(&judged, arrival);
-    if judged.entry.kind == HandlerKind::Message(crate::message::MessageKind::Command) {
-        judged.outcome = answer(hub, arrival, judged.outcome).await;
-    }
     judged
 }
 
 /// A lost connection says nothing about the message: it does not count as an attempt.
 fn is_interruption(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Disconnected | ErrorKind::TimedOut | ErrorKind::Closed)
-}
-
-/// Answers a command. An error is an answer too: the command is done unless its handler asks for another attempt.
-async fn answer(hub: &Arc<Hub>, arrival: &Arrival, outcome: Outcome) -> Outcome {
-    let request = &arrival.metadata.envelope;
-    let reply = match &outcome {
-        Outcome::Done(reply) => crate::command::reply(request, Ok(reply.as_deref().unwrap_or(b"null"))),
-        Outcome::Failed(error) if error.disposition().is_none() => crate::command::reply(request, Err(error)),
-        Outcome::DeadLetter(_, text) => crate::command::reply(request, Err(&HandlerError::new(text.clone()))),
-        _ => return outcome,
-    };
-    if let Some(reply) = reply {
-        // Whoever asked may be gone; nobody else wants the reply.
-        if let Err(error) = hub.send(Arc::new(reply)).await {
-            tracing::warn!(%error, "the reply to a command is lost");
-        }
-    }
-    match outcome {
-        Outcome::Failed(_) => Outcome::Discard,
-        outcome => outcome,
-    }
 }
 
 /// Tells the error hook and the log about a failed attempt.
