@@ -69,6 +69,8 @@ pub enum DeadLetterReason {
     Failed,
     /// The error said that trying again is no use.
     Permanent,
+    /// Something of it beside its body cannot be read: a name or key that is not UTF-8, tables nested too deep.
+    Malformed,
     /// The body cannot be decoded.
     Decode,
     /// The body or the headers are larger than the limit.
@@ -91,6 +93,7 @@ impl DeadLetterReason {
             Self::Rejected => "rejected",
             Self::Failed => "failed",
             Self::Permanent => "permanent",
+            Self::Malformed => "malformed",
             Self::Decode => "decode",
             Self::TooLarge => "too_large",
             Self::UnknownType => "unknown_type",

@@ -10,3 +10,4 @@ pub mod conformance;
 pub mod node;
 pub mod proxy;
 pub mod quoted;
+pub mod raw_client;

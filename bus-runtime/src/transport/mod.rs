@@ -270,6 +270,9 @@ pub struct Incoming {
     pub redelivered: bool,
     /// How often a quorum queue has delivered it before, when the broker tells (`x-delivery-count`).
     pub delivery_count: Option<u32>,
+    /// What is wrong with it, when the transport could not read it as it came over the wire: a name that is not UTF-8, tables
+    /// without end. The envelope is what could be made of it. It is for the dead letters, not for a handler.
+    pub defect: Option<String>,
     /// The right to settle it.
     pub settler: Settler,
 }

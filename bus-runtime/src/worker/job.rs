@@ -74,13 +74,17 @@ impl Job {
         members: &mut [Member],
         incoming: Incoming,
     ) -> Self {
-        let Incoming { envelope, redelivered, settler, .. } = incoming;
+        let Incoming { envelope, redelivered, delivery_count: _, defect, settler } = incoming;
         let arrival = Arrival::of(envelope, &queue.name, redelivered);
         let case = Case { hub: Arc::clone(hub), queue: Arc::clone(queue), arrival };
         let mut job = Self { case, settler, calls: Vec::new(), refused: None };
         if arrival::size(job.case.arrival.metadata.headers()) > arrival::HEADERS_MAX {
             job.refused =
                 Some(Outcome::DeadLetter(DeadLetterReason::TooLarge, "the headers are too large".into()));
+            return job;
+        }
+        if let Some(defect) = defect {
+            job.refused = Some(Outcome::DeadLetter(DeadLetterReason::Malformed, defect));
             return job;
         }
         job.find_calls(members);

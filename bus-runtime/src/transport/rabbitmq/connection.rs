@@ -14,11 +14,14 @@ use super::reply;
 use crate::broker_url::AmqpUrl;
 use crate::error::{Error, ErrorKind};
 
+mod defects;
 mod greeting;
+mod guard;
 mod live;
 mod open;
 mod stream;
 
+pub(super) use self::defects::Defects;
 pub(super) use self::live::{Live, Peer};
 
 /// How long any request to the broker may take: during an alarm RabbitMQ never answers some of them.

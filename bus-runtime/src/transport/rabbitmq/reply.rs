@@ -60,9 +60,7 @@ fn lost_words(error: &lapin::Error, peer: &Peer) -> String {
             format!("RabbitMQ at {host} has not been heard for too long")
         }
         lapin::ErrorKind::ParsingError(_) => {
-            format!(
-                "RabbitMQ at {host} sent a frame that cannot be read; a name or key in it may not be UTF-8"
-            )
+            format!("RabbitMQ at {host} sent a frame that cannot be read")
         }
         _ => format!("the connection to RabbitMQ at {host} is lost"),
     }

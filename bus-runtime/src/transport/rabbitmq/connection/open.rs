@@ -1,6 +1,7 @@
 //! Makes a connection: resolves the name, tries every address of every host, and shakes hands.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::stream::{self, Introduction};
-use super::{Live, Peer, Role, introduction};
+use super::{Defects, Live, Peer, Role, introduction};
 use crate::broker_url::{AmqpUrl, Host};
 use crate::error::{Error, ErrorKind};
 use crate::transport::rabbitmq::reply;
@@ -64,7 +65,8 @@ async fn open_address(
     limit: Duration,
 ) -> Result<Live, Error> {
     let server = Introduction::default();
-    let runtime = stream::runtime(server.clone());
+    let defects = Arc::new(Defects::default());
+    let runtime = stream::runtime(server.clone(), defects.clone());
     let connecting =
         lapin::Connection::connect_uri_with_runtime(uri(url, address), introduction(role, name), runtime);
     match timeout(limit, connecting).await {
@@ -72,6 +74,7 @@ async fn open_address(
             connection,
             peer: peer.clone(),
             server: server.get().cloned().unwrap_or_else(|| "RabbitMQ".to_owned()),
+            defects,
             blocked: watch::Sender::new(None),
         }),
         Ok(Err(error)) => Err(reply::no_connection(&error, peer)),
