@@ -64,7 +64,7 @@ pub(super) fn foreign(
         let known = foreign.exchanges.iter_mut().find(|known| known.exchange.name == entry.exchange);
         match known {
             Some(known) if known.exchange.kind != kind => {
-                keep(Err(two_kinds(planned, known.exchange.kind, kind)))
+                keep(Err(two_kinds(planned, known.exchange.kind, kind)));
             }
             // Whoever must not declare it decides for all.
             Some(known) if if_missing == IfMissing::Refuse => known.if_missing = if_missing,
