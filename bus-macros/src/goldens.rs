@@ -73,7 +73,7 @@ fn options() {
         retry(max = 5, initial = "500ms", factor = 2, max_delay = "1h", jitter = "25%", give_up_after = "2h"),
         on_error = "dead_letter", error_hook = hooks::report, ack = "manual", concurrency = 8, prefetch = 16,
         queue = "billing", name = "bill", group = "money", priority = -1, when = is_paid,
-        queue_type = "classic", max_length = 10_000, overflow = "reject_publish", ttl = "5m", max_priority = 10,
+        ordered_by = "customer.id", queue_type = "classic", max_length = 10_000, overflow = "reject_publish", ttl = "5m", max_priority = 10,
         single_active = true, exclusive = false,
     };
     check(

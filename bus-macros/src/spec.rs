@@ -6,12 +6,13 @@ use syn::{LitStr, Type};
 use crate::args::{Args, Subject};
 use crate::binding_key::BindingKey;
 use crate::contradictions;
-use crate::errors::{Errors, messages, options as option_texts, patterns};
+use crate::errors::{Errors, messages, options as options_texts, patterns};
 use crate::handler::Attribute;
 use crate::options::{ExchangeKind, Options};
 use crate::siblings;
 use crate::signature::{Argument, HandlerItem, HandlerSignature, show};
 use crate::support::RuntimePath;
+use crate::values;
 
 /// A handler that is fit to be registered.
 pub(crate) struct HandlerSpec<'a> {
@@ -74,6 +75,7 @@ impl<'a> HandlerSpec<'a> {
         validated.reported = siblings::check_captures(&args, signature, &siblings, errors);
         let captures = check_captures(&keys, signature, errors);
         check_exchange_kind(&keys, &options, errors);
+        check_order(&options, &kind, &keys, errors);
         let ours = options.exchange.is_none() && !options.has_foreign_queue();
         let warned = keys.iter().filter(|_| ours);
         let warnings = warned.filter_map(|key| warning(key, args.name)).collect();
@@ -178,13 +180,27 @@ fn check_exchange_kind(keys: &[Key], options: &Options, errors: &Errors) {
     for Key { literal, key } in keys {
         match kind.value {
             ExchangeKind::Direct if key.on_the_wire().split('.').any(|word| word == "*" || word == "#") => {
-                errors.add(literal, option_texts::direct_wildcard(key.text()));
+                errors.add(literal, options_texts::direct_wildcard(key.text()));
             }
             ExchangeKind::Fanout if !key.is_everything() => {
-                errors.add(literal, option_texts::fanout_key(key.text()));
+                errors.add(literal, options_texts::fanout_key(key.text()));
             }
             ExchangeKind::Topic | ExchangeKind::Direct | ExchangeKind::Fanout => {}
         }
+    }
+}
+
+/// Checks that a captured word by which messages are ordered is captured by each key.
+fn check_order(options: &Options, kind: &HandlerKind, keys: &[Key], errors: &Errors) {
+    let Some(order) = &options.ordered_by else { return };
+    let text = order.value.value();
+    let Some(word) = values::captured(&text) else { return };
+    if matches!(kind, HandlerKind::Message { .. }) {
+        errors.add(&order.value, options_texts::order_of_message(word));
+    }
+    let lacks = |key: &&Key| !key.key.captures().iter().any(|capture| capture == word);
+    if let Some(key) = keys.iter().find(lacks) {
+        errors.add(&order.value, options_texts::order_not_captured(word, key.key.text()));
     }
 }
 

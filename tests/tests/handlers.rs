@@ -26,6 +26,8 @@ mod group;
 mod input;
 #[path = "handlers/instances.rs"]
 mod instances;
+#[path = "handlers/ordering.rs"]
+mod ordering;
 #[path = "handlers/publish.rs"]
 mod publish;
 #[path = "handlers/renamed.rs"]
@@ -134,6 +136,11 @@ on_both! {
     instances::a_forged_instance_does_not_count,
     instances::instances_are_called_side_by_side,
     controllers::every_mistake_is_a_start_up_error,
+    ordering::ordered_by_a_field_keeps_each_key_in_order,
+    ordering::ordered_by_a_header_or_a_word,
+    ordering::a_retry_leaves_its_place,
+    ordering::what_waits_for_its_turn_goes_back,
+    ordering::single_active_is_one_worker_at_a_time,
     shutdown::s1_what_has_begun_ends,
     shutdown::s2_what_takes_too_long_goes_back,
 }

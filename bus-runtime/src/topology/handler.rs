@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::time::Duration;
 
+use super::order::OrderedBy;
 use crate::binding_key::BindingKey;
 use crate::error::{Error, ErrorKind, Place};
 use crate::extract::Arguments;
@@ -71,6 +72,8 @@ pub struct HandlerEntry {
     pub(crate) any_exchange: bool,
     /// The path that it had.
     pub formerly: Option<&'static str>,
+    /// What its messages are handled one after another by.
+    pub ordered_by: Option<OrderedBy>,
     /// Where its first attribute stands.
     pub place: Place,
     pub(crate) identity: fn() -> TypeId,
@@ -92,6 +95,7 @@ impl HandlerEntry {
     }
 
     /// The Rust type that it takes the body as, if it takes it.
+    #[cfg(feature = "cli")]
     pub(crate) fn payload(&self) -> Option<&'static str> {
         let mut arguments = Arguments::default();
         (self.arguments)(&mut arguments);
@@ -134,6 +138,11 @@ impl CapturingKey {
                 .with_place(place, "declared here")
         })?;
         Ok(Self { text: text.to_owned(), key, captures })
+    }
+
+    /// Whether it names a word so.
+    pub(super) fn captures(&self, name: &str) -> bool {
+        self.captures.iter().any(|(capture, _)| capture == name)
     }
 
     fn capture<'k>(&self, name: &str, routing_key: &'k str) -> Option<&'k str> {

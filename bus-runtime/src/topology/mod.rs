@@ -1,13 +1,14 @@
 //! Exchanges, queues and bindings as plain data, the same for every transport.
 
 mod contradictions;
-mod declared;
+mod declaration;
 mod definitions;
 pub mod delay;
 pub mod diff;
 mod foreign;
 mod handler;
 pub mod naming;
+mod order;
 pub mod plan;
 mod renamed;
 
@@ -23,6 +24,7 @@ pub use definitions::{
 };
 pub use foreign::{Foreign, ForeignExchange, IfMissing};
 pub use handler::{CapturingKey, HandlerEntry, HandlerKind};
+pub use order::OrderedBy;
 pub use plan::{Plan, PlanSettings, QueueEntry, plan};
 pub use renamed::Renamed;
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::contradictions::{
-    contradicting_attributes, different_settings, reserved_queue, same_queue, two_of_one_name,
+    bad_order, contradicting_attributes, different_settings, reserved_queue, same_queue, two_of_one_name,
 };
-use super::declared::{declaration, topology};
+use super::declaration::{declaration, topology};
 use super::foreign::{Foreign, foreign};
 use super::handler::{CapturingKey, HandlerEntry, HandlerKind};
+use super::order::OrderedBy;
 use super::renamed::{Renamed, renamed};
 use super::{ExchangeKind, Queue, Topology, naming};
 use crate::error::{Error, ErrorKind};
@@ -101,6 +102,8 @@ pub struct QueueEntry {
     pub prefetch: u16,
     /// Whether messages are acknowledged before they are handled.
     pub ack: AckMode,
+    /// What its messages are handled one after another by.
+    pub ordered_by: Option<OrderedBy>,
     /// How it is declared.
     pub declaration: Queue,
     /// Whether it belongs to others, who alone declare and bind it.
@@ -209,6 +212,7 @@ fn add(
         when: None,
         any_exchange: false,
         formerly: None,
+        ordered_by: None,
         place: registration.place,
         identity: registration.identity,
         arguments: registration.arguments,
@@ -250,7 +254,19 @@ fn apply(
     entry.when = options.when;
     entry.any_exchange = options.has_foreign_queue() && options.exchange.is_none();
     entry.formerly = options.formerly;
+    entry.ordered_by = options.ordered_by.map(|text| ordered_by(text, entry)).transpose()?;
     Ok(())
+}
+
+/// What the option `ordered_by` stands for. The attributes have checked it; a registration by hand has not been.
+fn ordered_by(text: &str, entry: &HandlerEntry) -> Result<OrderedBy, Error> {
+    let order = OrderedBy::parse(text).ok_or_else(|| bad_order(text, "a name in it is empty", entry))?;
+    match &order {
+        OrderedBy::Captured(name) if !entry.keys.iter().all(|key| key.captures(name)) => {
+            Err(bad_order(text, "not all of its binding keys capture that word", entry))
+        }
+        _ => Ok(order),
+    }
 }
 
 /// Names the handler, its group and its queue. A queue of `fanout = "each"` belongs to one process; its dead letters do not.
@@ -357,6 +373,7 @@ fn merged(first: HandlerOptions, second: HandlerOptions) -> Option<HandlerOption
         group: one(first.group, second.group, eq)?,
         priority: one(first.priority, second.priority, eq)?,
         when: one(first.when, second.when, |a, b| std::ptr::fn_addr_eq(*a, *b))?,
+        ordered_by: one(first.ordered_by, second.ordered_by, eq)?,
         queue_type: one(first.queue_type, second.queue_type, eq)?,
         max_length: one(first.max_length, second.max_length, eq)?,
         overflow: one(first.overflow, second.overflow, eq)?,
@@ -407,7 +424,10 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
             return Err(same_queue(other, entry));
         }
         let foreign = planned.options.has_foreign_queue();
-        if queue.declaration != declaration || queue.foreign != foreign || queue.ack != entry.ack {
+        if queue.declaration != declaration
+            || queue.foreign != foreign
+            || (queue.ack, &queue.ordered_by) != (entry.ack, &entry.ordered_by)
+        {
             return Err(different_settings(other, entry));
         }
         queue.concurrency = queue.concurrency.max(entry.concurrency);
@@ -429,6 +449,7 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
             concurrency: entry.concurrency,
             prefetch: entry.prefetch,
             ack: entry.ack,
+            ordered_by: entry.ordered_by.clone(),
             declaration,
             foreign: planned.options.has_foreign_queue(),
         },

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 use super::answer::{answer, is_command};
 use super::instances::InstanceCalls;
-use super::member::{Calls, Member};
+use super::lanes::{self, Slot};
+use super::member::{Calls, Member, Stack};
 use super::perform::{self, Performed, Verdicts};
 use crate::arrival::{self, Arrival};
 use crate::counters::Counters;
@@ -44,7 +44,15 @@ pub(super) struct Case {
 /// One handler that the message is for.
 enum Called {
     Function(Call),
+    Waiting(WaitingCall),
     Method(InstanceCalls),
+}
+
+/// A call whose layers are asked when its turn has come.
+struct WaitingCall {
+    entry: Arc<HandlerEntry>,
+    counters: Arc<Counters>,
+    stack: Arc<tokio::sync::Mutex<Stack>>,
 }
 
 /// One call of a handler.
@@ -109,8 +117,13 @@ impl Job {
         }
     }
 
+    /// What it has in common with the messages that it must not overtake.
+    pub(super) fn key(&self) -> Option<String> {
+        lanes::key_of(&self.case.queue, &self.case.arrival)
+    }
+
     /// Runs the handlers and settles the message. The slot is free as soon as the handlers have ended.
-    pub(super) async fn run(mut self, slot: OwnedSemaphorePermit) {
+    pub(super) async fn run(mut self, slot: Slot) {
         if let Some(outcome) = self.refused.take() {
             drop(slot);
             return self.refuse(outcome).await;
@@ -182,11 +195,10 @@ impl Case {
         let (entry, counters) = (Arc::clone(&member.entry), Arc::clone(&member.counters));
         match &mut member.calls {
             Calls::Function(stack) => {
-                let metadata = self.arrival.metadata.clone();
-                let scope = Scope::new(Arc::clone(&self.hub), Arc::clone(&entry), metadata.clone());
-                let scope = Arc::new(scope);
-                let future = stack.call(Delivery::new(metadata, Arc::clone(&scope)));
-                Called::Function(Call { entry, counters, scope, future, instance: None })
+                Called::Function(Call::new(&self.hub, &self.arrival, entry, counters, stack))
+            }
+            Calls::InTurn(stack) => {
+                Called::Waiting(WaitingCall { entry, counters, stack: Arc::clone(stack) })
             }
             Calls::Method(finder, stack) => {
                 let (finder, stack) = (*finder, Arc::clone(stack));
@@ -230,7 +242,7 @@ async fn run_calls(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Opt
         if calls.peek().is_none_or(|next| next.priority() != priority) {
             match first {
                 Called::Function(call) => judged.push(run_call(hub, arrival, call).await?),
-                Called::Method(calls) => judged.extend(calls.run(hub, arrival).await?),
+                several => judged.extend(several.run(hub, arrival).await?),
             }
             continue;
         }
@@ -248,15 +260,41 @@ async fn run_calls(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Opt
 impl Called {
     fn priority(&self) -> i32 {
         match self {
-            Self::Function(Call { entry, .. }) | Self::Method(InstanceCalls { entry, .. }) => entry.priority,
+            Self::Function(Call { entry, .. })
+            | Self::Waiting(WaitingCall { entry, .. })
+            | Self::Method(InstanceCalls { entry, .. }) => entry.priority,
         }
     }
 
     async fn run(self, hub: &Arc<Hub>, arrival: &Arrival) -> Option<Vec<Judged>> {
         match self {
             Self::Function(call) => run_call(hub, arrival, call).await.map(|judged| vec![judged]),
+            Self::Waiting(WaitingCall { entry, counters, stack }) => {
+                let call = {
+                    let mut stack = stack.lock().await;
+                    stack.ready().await;
+                    Call::new(hub, arrival, entry, counters, &mut stack)
+                };
+                run_call(hub, arrival, call).await.map(|judged| vec![judged])
+            }
             Self::Method(calls) => calls.run(hub, arrival).await,
         }
+    }
+}
+
+impl Call {
+    /// Calls a function through its layers, which must be ready.
+    fn new(
+        hub: &Arc<Hub>,
+        arrival: &Arrival,
+        entry: Arc<HandlerEntry>,
+        counters: Arc<Counters>,
+        stack: &mut Stack,
+    ) -> Self {
+        let metadata = arrival.metadata.clone();
+        let scope = Arc::new(Scope::new(Arc::clone(hub), Arc::clone(&entry), metadata.clone()));
+        let future = stack.call(Delivery::new(metadata, Arc::clone(&scope)));
+        Self { entry, counters, scope, future, instance: None }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What has to be declared for handlers: exchanges, queues with their `.dead`, bindings and delay queues.
+//! From handlers to what is declared for them on a broker. Pure.
 
 use super::handler::HandlerEntry;
 use super::plan::{DEAD_DELIVERY_LIMIT, DELIVERY_LIMIT, PlanSettings, Planned, QueueEntry};
