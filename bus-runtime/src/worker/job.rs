@@ -11,7 +11,7 @@ use tracing::Instrument;
 use super::instances::InstanceCalls;
 use super::lanes::{self, Slot};
 use super::member::{Calls, Member, SharedCalls, Stack};
-use super::perform::{Performed, Verdicts};
+use super::perform::{self, Performed, Verdicts};
 use crate::arrival::{self, Arrival};
 use crate::command::{self, Answer, CommandFailure};
 use crate::counters::Counters;
@@ -173,14 +173,14 @@ impl Job {
             return self.case.right.settle(Verdict::Ack);
         };
         let Some(first) = self.case.queue.members.first().cloned() else {
-            return self.case.right.settle(Verdict::Reject);
+            return give_up(&self.case).await;
         };
         if let Outcome::DeadLetter(DeadLetterReason::TooLarge, _) = outcome {
             if first.is_command() {
                 self.case.answer(&command::answer(&outcome)).await;
             }
-            // A copy with its story would not fit into a frame: the broker's own dead-lettering moves it as it is.
-            return self.case.right.settle(Verdict::Reject);
+            // A copy with its story would not fit into a frame.
+            return give_up(&self.case).await;
         }
         let instance = self.case.arrival.instance.clone();
         let counters = Arc::default();
@@ -193,10 +193,26 @@ impl Job {
         let verdicts = Verdicts::of(&case, judged);
         match verdicts.perform(&case).await {
             Performed::Done => case.right.settle(Verdict::Ack),
-            // The broker itself moves it to the dead letters.
-            Performed::Refused => case.right.settle(Verdict::Reject),
+            Performed::Refused => give_up(&case).await,
         }
     }
+}
+
+/// Moves a message to the dead letters as it is. The broker itself does it, but for a queue of others, which may have been
+/// declared without dead letters.
+async fn give_up(case: &Case) {
+    if !case.queue.foreign {
+        return case.right.settle(Verdict::Reject);
+    }
+    let verdict = match perform::bury(case).await {
+        Ok(()) => Verdict::Ack,
+        Err(error) => {
+            tracing::error!(queue = %case.queue.name, %error, "a message can be moved to no dead letters; it stays in its queue");
+            crate::seam::sleep(perform::OFFER_AGAIN.1).await;
+            Verdict::Requeue
+        }
+    };
+    case.right.settle(verdict);
 }
 
 impl Case {
