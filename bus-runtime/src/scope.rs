@@ -1,6 +1,8 @@
 //! What surrounds one call of a handler: the app, the handler's entry, and what it has published so far.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::delivery::Metadata;
 use crate::envelope::{Envelope, Text, header};
@@ -27,6 +29,8 @@ pub(crate) struct Scope {
     metadata: Metadata,
     instance: Option<Called>,
     stage: Mutex<Stage>,
+    /// Whose permit is taken for as long as a plain function runs.
+    blocking: OnceLock<Arc<Semaphore>>,
 }
 
 /// The instance that a method is called for.
@@ -44,7 +48,14 @@ enum Stage {
 
 impl Scope {
     pub(crate) fn new(hub: Arc<Hub>, entry: Arc<HandlerEntry>, metadata: Metadata) -> Self {
-        Self { hub, entry, metadata, instance: None, stage: Mutex::new(Stage::Open(Vec::new())) }
+        Self {
+            hub,
+            entry,
+            metadata,
+            instance: None,
+            stage: Mutex::new(Stage::Open(Vec::new())),
+            blocking: OnceLock::new(),
+        }
     }
 
     /// The call of a method for one of the instances that were found.
@@ -52,6 +63,17 @@ impl Scope {
         let name = instance.key.clone().unwrap_or_else(|| position.to_string());
         self.instance = Some(Called { instance, name });
         self
+    }
+
+    /// For the thread of a plain function to hold until it returns.
+    pub(crate) fn hold(&self) -> Option<OwnedSemaphorePermit> {
+        let one = self.blocking.get_or_init(|| Arc::new(Semaphore::new(1)));
+        Arc::clone(one).try_acquire_owned().ok()
+    }
+
+    /// What has a permit again when the plain function has returned; `None` when it has, or never began.
+    pub(crate) fn goes_on(&self) -> Option<Arc<Semaphore>> {
+        self.blocking.get().filter(|one| one.available_permits() == 0).map(Arc::clone)
     }
 
     pub(crate) fn instance(&self) -> Option<&Instance> {

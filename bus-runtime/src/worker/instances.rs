@@ -111,7 +111,7 @@ impl InstanceCalls {
 
     fn without_instance(&self, arrival: &Arrival, outcome: Outcome) -> Judged {
         let (entry, counters) = (Arc::clone(&self.entry), Arc::clone(&self.counters));
-        judge(arrival, Judged { entry, counters, outcome, instance: arrival.instance.clone() })
+        judge(arrival, Judged { entry, counters, outcome, instance: arrival.instance.clone(), stuck: None })
     }
 }
 

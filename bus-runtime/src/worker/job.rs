@@ -12,6 +12,7 @@ use super::instances::InstanceCalls;
 use super::lanes::{self, Slot};
 use super::member::{Calls, Member, Stack};
 use super::perform::{Performed, Verdicts};
+use super::stuck::{self, Stuck};
 use crate::arrival::{self, Arrival};
 use crate::counters::Counters;
 use crate::delivery::Delivery;
@@ -72,6 +73,8 @@ pub(super) struct Judged {
     pub(super) outcome: Outcome,
     /// The key of the instance: another attempt is for this one alone.
     pub(super) instance: Option<String>,
+    /// It is a plain function that goes on.
+    pub(super) stuck: Option<Stuck>,
 }
 
 impl Job {
@@ -137,11 +140,13 @@ impl Job {
         let Case { hub, queue, arrival } = &self.case;
         if queue.ack == AckMode::OnReceive {
             settle(self.settler, Verdict::Ack);
-            return run_unacknowledged(hub, arrival, calls).await;
+            return stuck::free(slot, run_unacknowledged(hub, arrival, calls).await);
         }
-        let judged = run_calls(hub, arrival, calls).await;
-        drop(slot);
-        let Some(judged) = judged else { return settle(self.settler, Verdict::Requeue) };
+        let Some(mut judged) = run_calls(hub, arrival, calls).await else {
+            drop(slot);
+            return settle(self.settler, Verdict::Requeue);
+        };
+        stuck::free(slot, judged.iter_mut().filter_map(|judged| judged.stuck.take()).collect());
         self.settle(judged).await;
     }
 
@@ -155,7 +160,8 @@ impl Job {
             return settle(self.settler, Verdict::Reject);
         };
         let instance = self.case.arrival.instance.clone();
-        let judged = Judged { entry: Arc::clone(first), counters: Arc::default(), outcome, instance };
+        let judged =
+            Judged { entry: Arc::clone(first), counters: Arc::default(), outcome, instance, stuck: None };
         self.settle(vec![judged]).await;
     }
 
@@ -291,8 +297,11 @@ impl Call {
     }
 }
 
-async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) {
+/// Runs the handlers of a message that is acknowledged already. Says which of them go on.
+async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Vec<Stuck> {
+    let mut stuck = Vec::new();
     for judged in run_calls(hub, arrival, calls).await.unwrap_or_default() {
+        stuck.extend(judged.stuck);
         if is_command(&judged.entry) {
             answer(hub, arrival, &judged.outcome).await;
         }
@@ -304,6 +313,7 @@ async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called
             }
         }
     }
+    stuck
 }
 
 /// Runs one handler and sends what it has published. `None` as for [`run_calls`].
@@ -324,6 +334,7 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
         Ok(Err(error)) => judged(Outcome::Failed(HandlerError::new(error))),
         Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
     };
+    let stuck = scope.goes_on().map(|returned| Stuck::new(&entry, &counters, returned));
     let staged = scope.close();
     if let (Outcome::Done(_), false) = (&outcome, staged.is_empty()) {
         let sends = staged.into_iter().map(|draft| hub.send_draft(draft));
@@ -338,7 +349,7 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
             }
         }
     }
-    Some(judge(arrival, Judged { entry, counters, outcome, instance }))
+    Some(judge(arrival, Judged { entry, counters, outcome, instance, stuck }))
 }
 
 /// Tells whoever wants to know what became of a call: hook and log.
@@ -353,7 +364,7 @@ fn is_interruption(kind: ErrorKind) -> bool {
 }
 
 /// Tells the error hook and the log about a failed attempt.
-fn report(Judged { entry, counters, outcome, instance }: &Judged, arrival: &Arrival) {
+fn report(Judged { entry, counters, outcome, instance, stuck: _ }: &Judged, arrival: &Arrival) {
     let Outcome::Failed(error) = outcome else { return };
     counters.failed.add_one();
     tracing::warn!(
