@@ -266,6 +266,7 @@ impl Running {
             expired: counters.expired.get(),
             published: counters.published.get(),
             slot_wait: counters.slot_wait.get(),
+            stuck: counters.stuck.get(),
         });
         let commands = self.hub.command_stats();
         Stats { published, unroutable, commands, handlers: handlers.collect() }

@@ -12,6 +12,7 @@ use super::instances::InstanceCalls;
 use super::lanes::{self, Slot};
 use super::member::{Calls, Member, SharedCalls, Stack};
 use super::perform::{self, Performed, Verdicts};
+use super::stuck::{self, Stuck};
 use crate::arrival::{self, Arrival};
 use crate::command::{self, Answer, CommandFailure};
 use crate::counters::Counters;
@@ -77,6 +78,8 @@ pub(super) struct Judged {
     pub(super) instance: Option<String>,
     /// The call has acknowledged the message itself.
     pub(super) acknowledged: bool,
+    /// It is a plain function that goes on.
+    pub(super) stuck: Option<Stuck>,
 }
 
 impl Job {
@@ -158,11 +161,13 @@ impl Job {
         let calls = std::mem::take(&mut self.calls);
         if self.case.queue.ack == AckMode::OnReceive {
             self.case.right.settle(Verdict::Ack);
-            return self.case.run_unacknowledged(calls).await;
+            return stuck::free(slot, self.case.run_unacknowledged(calls).await);
         }
-        let judged = run_calls(&self.case.hub, &self.case.arrival, calls).await;
-        drop(slot);
-        let Some(judged) = judged else { return self.case.right.settle(Verdict::Requeue) };
+        let Some(mut judged) = run_calls(&self.case.hub, &self.case.arrival, calls).await else {
+            drop(slot);
+            return self.case.right.settle(Verdict::Requeue);
+        };
+        stuck::free(slot, judged.iter_mut().filter_map(|judged| judged.stuck.take()).collect());
         self.settle(judged).await;
     }
 
@@ -184,7 +189,7 @@ impl Job {
         }
         let instance = self.case.arrival.instance.clone();
         let counters = Arc::default();
-        let judged = Judged { entry: first, counters, outcome, instance, acknowledged: false };
+        let judged = Judged { entry: first, counters, outcome, instance, acknowledged: false, stuck: None };
         self.settle(vec![judged]).await;
     }
 
@@ -291,8 +296,11 @@ impl Case {
         }
     }
 
-    async fn run_unacknowledged(&self, calls: Vec<Called>) {
+    /// Runs the handlers of a message that is acknowledged already. Says which of them go on.
+    async fn run_unacknowledged(&self, calls: Vec<Called>) -> Vec<Stuck> {
+        let mut stuck = Vec::new();
         for judged in run_calls(&self.hub, &self.arrival, calls).await.unwrap_or_default() {
+            stuck.extend(judged.stuck);
             if judged.entry.is_command() {
                 self.answer(&command::answer(&judged.outcome)).await;
             }
@@ -304,6 +312,7 @@ impl Case {
                 }
             }
         }
+        stuck
     }
 
     fn unknown(&self) -> Outcome {
@@ -393,6 +402,7 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
         Ok(Err(error)) => judged(Outcome::Failed(HandlerError::new(error))),
         Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
     };
+    let stuck = scope.goes_on().map(|returned| Stuck::new(&entry, &counters, returned));
     let Closed { drafts, sent, acknowledged } = scope.close();
     counters.published.add(sent);
     outcome = explicit(&entry, outcome, acknowledged);
@@ -409,7 +419,7 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
             }
         }
     }
-    Some(judge(arrival, Judged { entry, counters, outcome, instance, acknowledged }))
+    Some(judge(arrival, Judged { entry, counters, outcome, instance, acknowledged, stuck }))
 }
 
 /// With `ack = "manual"` a handler says what becomes of the message. One that says nothing has failed: its message is neither
@@ -435,7 +445,8 @@ fn is_interruption(kind: ErrorKind) -> bool {
 }
 
 /// Tells the error hook and the log about a failed attempt.
-fn report(Judged { entry, counters, outcome, instance, acknowledged: _ }: &Judged, arrival: &Arrival) {
+fn report(judged: &Judged, arrival: &Arrival) {
+    let Judged { entry, counters, outcome, instance, acknowledged: _, stuck: _ } = judged;
     let Outcome::Failed(error) = outcome else { return };
     counters.failed.add_one();
     tracing::warn!(

@@ -11,8 +11,10 @@ use tokio::time::Instant;
 
 use super::in_flight::InFlight;
 use super::job::{Case, Judged};
+use super::lanes::Slot;
 use super::member::{Member, SharedCalls};
 use super::perform::Verdicts;
+use super::stuck;
 use crate::arrival::Arrival;
 use crate::command::{Answer, CommandFailure, shut_down};
 use crate::counters::Counters;
@@ -161,15 +163,21 @@ impl LocalHandler {
                 return Err(CommandFailure::filtered());
             }
             let again = match case.call_shared(entry, counters, calls).run(&hub, &case.arrival).await {
-                Some(judged) => match settle(&case, judged) {
-                    Settled::Answered(answer, rest) => {
-                        if let Some(verdicts) = rest {
-                            perform(case, verdicts);
-                        }
-                        return answer;
+                Some(mut judged) => {
+                    let stuck = judged.iter_mut().filter_map(|judged| judged.stuck.take()).collect();
+                    if let Some(slot) = turn.slot.take() {
+                        stuck::free(Slot::free(slot), stuck);
                     }
-                    Settled::Again(again) => again,
-                },
+                    match settle(&case, judged) {
+                        Settled::Answered(answer, rest) => {
+                            if let Some(verdicts) = rest {
+                                perform(case, verdicts);
+                            }
+                            return answer;
+                        }
+                        Settled::Again(again) => again,
+                    }
+                }
                 None => (INTERRUPTED_PAUSE, case.arrival.metadata.attempt(), case.arrival.requeues),
             };
             arrival = case.arrival;
@@ -193,9 +201,9 @@ struct Turn {
 impl Turn {
     /// Waits for the next attempt, without a slot meanwhile. Not when nobody will wait for its answer.
     async fn comes_again(&mut self, delay: Duration, slots: &Arc<Semaphore>) -> bool {
-        let had_slot = self.slot.take().is_some();
+        self.slot = None;
         seam::sleep(delay).await;
-        if had_slot && self.depth == 0 {
+        if self.depth == 0 {
             self.slot = Arc::clone(slots).acquire_owned().await.ok();
         }
         seam::now() < self.deadline
