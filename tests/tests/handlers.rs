@@ -28,6 +28,8 @@ mod group;
 mod input;
 #[path = "handlers/instances.rs"]
 mod instances;
+#[path = "handlers/nested.rs"]
+mod nested;
 #[path = "handlers/ordering.rs"]
 mod ordering;
 #[path = "handlers/publish.rs"]
@@ -119,8 +121,8 @@ on_both! {
     command::a_command_that_timed_out_does_not_run_later,
     command::a_command_may_ask_for_another_attempt,
     command::late_replies_are_dropped_and_counted,
-    command::l2_nested_commands_do_not_deadlock,
-    command::a_command_inherits_and_goes_out_at_once,
+    nested::l2_nested_commands_do_not_deadlock,
+    nested::a_command_inherits_and_goes_out_at_once,
     command::every_end_is_answered,
     command::r9_no_such_handler_is_not_retried,
     errors::each_variant_decides,
