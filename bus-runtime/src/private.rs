@@ -218,7 +218,7 @@ where
     F: FnOnce() -> T + Send + 'static,
 {
     let _ = delivery;
-    crate::seam::blocking(handler).await
+    crate::seam::blocking(|| crate::middleware::carrying_place(handler)).await
 }
 
 /// The identity of a function item.

@@ -456,6 +456,8 @@ fn topology<'q>(
     for queue in queues {
         let mut dead = Queue::durable(queue.dead.clone(), QueueType::Quorum);
         dead.arguments.delivery_limit = Some(DEAD_DELIVERY_LIMIT);
+        // Whoever limits its length by a policy must not lose the oldest letters by it.
+        dead.arguments.overflow = Some(Overflow::RejectPublish);
         topology.queues.extend([dead, queue.declaration.clone()]);
     }
     let bindings = handlers.iter().flat_map(|planned| {

@@ -16,7 +16,7 @@ use crate::topology::{Binding, BindingDefinition, Exchange, Queue, QueueType, To
 pub mod embedded;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
-mod wire;
+pub(crate) mod wire;
 
 #[cfg(feature = "rabbitmq")]
 pub use rabbitmq::{PUBLISH_TIMEOUT, RabbitMq, RabbitMqOptions};

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
+use super::fate::{self, Fate};
 use super::instances::InstanceCalls;
 use super::member::{Calls, Member};
 use super::perform::{Performed, Verdicts};
@@ -113,7 +114,8 @@ impl Job {
         let Case { hub, queue, arrival } = &self.case;
         if queue.ack == AckMode::OnReceive {
             settle(self.settler, Verdict::Ack);
-            return run_unacknowledged(hub, arrival, calls).await;
+            let fate = run_unacknowledged(hub, arrival, calls).await;
+            return fate::tell(&self.case, fate).await;
         }
         let judged = run_calls(hub, arrival, calls).await;
         drop(slot);
@@ -125,7 +127,8 @@ impl Job {
     async fn refuse(self, outcome: Outcome) {
         if let Outcome::DeadLetter(DeadLetterReason::TooLarge, _) = outcome {
             // A copy with its story would not fit into a frame: the broker's own dead-lettering moves it as it is.
-            return settle(self.settler, Verdict::Reject);
+            settle(self.settler, Verdict::Reject);
+            return fate::tell(&self.case, Fate::Dead).await;
         }
         let Some(first) = self.case.queue.members.first() else {
             return settle(self.settler, Verdict::Reject);
@@ -138,11 +141,14 @@ impl Job {
     async fn settle(self, judged: Vec<Judged>) {
         let Self { case, settler, .. } = self;
         let verdicts = Verdicts::of(&case, judged);
-        match verdicts.perform(&case).await {
-            Performed::Done => settle(settler, Verdict::Ack),
+        let decided = verdicts.fate();
+        let (verdict, decided) = match verdicts.perform(&case).await {
+            Performed::Done => (Verdict::Ack, decided),
             // The broker itself moves it to the dead letters.
-            Performed::Refused => settle(settler, Verdict::Reject),
-        }
+            Performed::Refused => (Verdict::Reject, Fate::Dead),
+        };
+        settle(settler, verdict);
+        fate::tell(&case, decided).await;
     }
 }
 
@@ -238,16 +244,19 @@ impl Called {
     }
 }
 
-async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) {
+async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Fate {
+    let mut fate = Fate::Handled;
     for judged in run_calls(hub, arrival, calls).await.unwrap_or_default() {
         match judged.outcome {
             Outcome::Done(_) => judged.counters.handled.add_one(),
             outcome => {
+                fate = Fate::Dead;
                 judged.counters.discarded.add_one();
                 tracing::error!(handler = %judged.entry.name, ?outcome, "failed after the message was acknowledged");
             }
         }
     }
+    fate
 }
 
 /// Runs one handler and sends what it has published. `None` as for [`run_calls`].

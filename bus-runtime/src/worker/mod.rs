@@ -14,6 +14,7 @@ use crate::seam;
 use crate::topology::QueueEntry;
 use crate::transport::{ConsumeOptions, Consumer, Incoming, Verdict};
 
+mod fate;
 mod in_flight;
 mod instances;
 mod job;

@@ -94,7 +94,8 @@ impl Walker {
                 state.look(*queue, spot)
             });
             if let Some(Seen { envelope, redelivered, delivery_count }) = found {
-                let stand = Stand { shared: Arc::clone(&self.shared), queue: *queue, spot: Mutex::new(Some(spot)) };
+                let stand =
+                    Stand { shared: Arc::clone(&self.shared), queue: *queue, spot: Mutex::new(Some(spot)) };
                 let settler = Settler::new(Arc::new(stand), 0);
                 return Some(Incoming { envelope, redelivered, delivery_count, settler });
             }
@@ -129,7 +130,8 @@ struct Stand {
 impl SettleChannel for Stand {
     fn settle(&self, _tag: u64, verdict: Verdict) -> Result<(), Error> {
         let spot = self.spot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let settled = spot.and_then(|spot| self.shared.with(|state| state.pick_up(self.queue, spot, verdict)));
+        let settled =
+            spot.and_then(|spot| self.shared.with(|state| state.pick_up(self.queue, spot, verdict)));
         settled.ok_or_else(errors::holder_gone)
     }
 }

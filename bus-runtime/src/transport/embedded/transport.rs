@@ -13,8 +13,8 @@ use crate::names::{ExchangeName, QueueName};
 use crate::topology::diff::Difference;
 use crate::topology::{Binding, Exchange, Queue, QueueType, Topology};
 use crate::transport::{
-    BoxFuture, Browser, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Deletion, Incoming, QueueState,
-    Survey, Transport, TransportDescription,
+    BoxFuture, Browser, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Deletion, Incoming,
+    QueueState, Survey, Transport, TransportDescription,
 };
 
 impl Transport for EmbeddedBroker {

@@ -30,6 +30,9 @@ const EMPTY_LOOKS: u32 = 5;
 /// How many times in a row nothing may come although there is something left: half a minute.
 const IDLE_LOOKS_MAX: u32 = 300;
 
+/// How often, and with which pauses, to look whether what was given back is there again.
+const GIVE_BACK: (u32, Duration) = (400, Duration::from_millis(5));
+
 /// A walk through a queue. Dropping it gives back what it holds, too.
 pub(super) struct RabbitBrowser(Option<Walk>);
 
@@ -141,7 +144,8 @@ impl Walk {
     }
 
     fn not_ours(&self) -> Error {
-        let text = format!("queue `{}` holds messages, and the broker does not hand them out", self.source.queue);
+        let text =
+            format!("queue `{}` holds messages, and the broker does not hand them out", self.source.queue);
         Error::new(ErrorKind::TimedOut, text).with_help("somebody else may be its single active consumer")
     }
 
@@ -164,11 +168,11 @@ impl Walk {
         self.held.push_back(subscription);
     }
 
-    /// Whether there is anything to give back.
-    fn holds(&self) -> bool {
+    /// How many messages are to be given back.
+    fn held(&self) -> u64 {
         let current = self.current.iter().map(|portion| portion.subscription.settlements.count());
         let settled: u64 = self.held.iter().map(|portion| portion.settlements.count()).chain(current).sum();
-        self.seen + self.arrived.len() as u64 > settled
+        (self.seen + self.arrived.len() as u64).saturating_sub(settled)
     }
 
     /// Gives back what is held, together with everything that came back earlier: that stands before all else.
@@ -181,7 +185,7 @@ impl Walk {
                 (self.seen, self.left) = (self.seen + arrived, self.left.saturating_sub(arrived));
                 self.arrived.clear();
             }
-            if !self.holds() || !self.returned {
+            if self.held() == 0 || !self.returned {
                 break Ok(());
             }
             match self.next().await {
@@ -191,8 +195,10 @@ impl Walk {
             }
         };
         self.end_portion().await;
+        let (source, held) = (self.source.clone(), self.held());
         self.end().await;
-        taken
+        taken?;
+        is_back(&source, held).await
     }
 
     /// Ends the channels, one after the other.
@@ -202,6 +208,20 @@ impl Walk {
             portion.close(REQUEST_TIMEOUT).await;
         }
     }
+}
+
+/// Waits until the broker has taken so many messages back: it does so some time after their channel has ended. Others may take
+/// them at once, so it does not wait for long.
+async fn is_back(source: &Source, held: u64) -> Result<(), Error> {
+    let (looks, pause) = GIVE_BACK;
+    for _ in 0..looks {
+        let live = source.live().await?;
+        match declare::inspect(&live, &source.queue).await? {
+            Some(state) if state.ready < held => tokio::time::sleep(pause).await,
+            _ => break,
+        }
+    }
+    Ok(())
 }
 
 impl Browser for RabbitBrowser {

@@ -34,7 +34,7 @@ pub(super) async fn survey(url: &AmqpUrl, host: &Host, at: Option<&str>) -> Resu
         Some(text) => Api::parse(text)?,
         None => Api { host: Host { name: host.name.clone(), port: MANAGEMENT_PORT }, path: String::new() },
     };
-    let login = base64(format!("{}:{}", url.user, url.password).as_bytes());
+    let login = crate::base64::encode(format!("{}:{}", url.user, url.password).as_bytes());
     let Overview { rabbitmq_version } = api.get("/api/overview", &login).await?;
     let mut bindings: Vec<BindingDefinition> =
         api.get(&format!("/api/bindings/{}", url.vhost_in_path()), &login).await?;
@@ -138,34 +138,9 @@ fn unchunked(mut rest: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Base64 with padding, as basic authentication wants it.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let bits = group.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte))
-            << (8 * (3 - group.len()));
-        for digit in 0..4 {
-            text.push(match digit <= group.len() {
-                true => char::from(DIGITS[bits >> (18 - 6 * digit) & 63]),
-                false => '=',
-            });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_is_that_of_rfc_4648() {
-        let table = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
-        for (plain, encoded) in table {
-            assert_eq!(base64(plain.as_bytes()), encoded);
-        }
-    }
 
     #[test]
     fn answers_come_whole_or_in_chunks() {

@@ -17,8 +17,8 @@ use crate::topology::diff::Difference;
 use crate::topology::{Binding, Exchange, Queue, QueueType, Topology};
 
 use super::{
-    BoxFuture, Browser, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Deletion, Incoming, QueueState,
-    Survey, Transport, TransportDescription,
+    BoxFuture, Browser, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Deletion, Incoming,
+    QueueState, Survey, Transport, TransportDescription,
 };
 
 mod backoff;
