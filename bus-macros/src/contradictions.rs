@@ -16,6 +16,11 @@ pub(crate) fn check(options: &Options, errors: &Errors) {
     if let Some(retry) = &options.retry {
         check_retry(&retry.value, errors);
     }
+    if let (Some(order), Some(concurrency)) = (&options.ordered_by, &options.concurrency)
+        && concurrency.value == 1
+    {
+        errors.add(&order.keyword, texts::ordered_alone());
+    }
     if let (Some(prefetch), Some(concurrency)) = (&options.prefetch, &options.concurrency)
         && prefetch.value < concurrency.value
     {

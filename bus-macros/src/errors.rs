@@ -21,6 +21,7 @@ macro_rules! texts {
 }
 
 pub(crate) mod controllers;
+pub(crate) mod handler_errors;
 pub(crate) mod messages;
 pub(crate) mod options;
 pub(crate) mod patterns;

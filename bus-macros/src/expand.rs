@@ -10,6 +10,7 @@ use crate::signature::{HandlerSignature, Receiver, show};
 use crate::spec::{HandlerKind, HandlerSpec, Source, Warning};
 use crate::support::{conditions, deprecation_levels, ends, local};
 
+mod handler_error;
 mod message;
 mod options;
 

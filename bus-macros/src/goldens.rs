@@ -10,7 +10,7 @@ use quote::quote;
 
 use crate::controller::controller;
 use crate::handler::{Attribute, handler};
-use crate::message;
+use crate::{handler_error, message};
 
 /// Compares an expansion with its golden file, whose first line says what it is.
 fn check(name: &str, expansion: TokenStream) {
@@ -73,7 +73,7 @@ fn options() {
         retry(max = 5, initial = "500ms", factor = 2, max_delay = "1h", jitter = "25%", give_up_after = "2h"),
         on_error = "dead_letter", error_hook = hooks::report, ack = "manual", concurrency = 8, prefetch = 16,
         queue = "billing", name = "bill", group = "money", priority = -1, when = is_paid,
-        queue_type = "classic", max_length = 10_000, overflow = "reject_publish", ttl = "5m", max_priority = 10,
+        ordered_by = "customer.id", queue_type = "classic", max_length = 10_000, overflow = "reject_publish", ttl = "5m", max_priority = 10,
         single_active = true, exclusive = false,
     };
     check(
@@ -408,4 +408,32 @@ fn the_item_is_kept_whatever_stands_in_the_parentheses() {
             assert!(!accepted || attribute == Attribute::MessageHandler, "{arguments}: {expansion}");
         }
     }
+}
+
+#[test]
+fn error_enum() {
+    let item = quote! {
+        enum MailError {
+            #[retry]
+            Refused,
+            #[retry(after = "5m")]
+            Throttled { until: u64 },
+            #[error("no {0}")]
+            #[dead_letter]
+            Unknown(#[from] Unknown),
+            #[discard]
+            Sent,
+        }
+    };
+    check("error_enum", handler_error::derive(item));
+}
+
+#[test]
+fn error_struct() {
+    let item = quote! {
+        #[retry(after = 90)]
+        #[handler_error(crate = ::facade::bus)]
+        struct Busy(u64);
+    };
+    check("error_struct", handler_error::derive(item));
 }

@@ -1,5 +1,5 @@
-//! The attributes of Bus: [`macro@audit`], [`macro@react`], [`macro@message_handler`] and [`macro@controller`], and the derive
-//! [`macro@Message`].
+//! The attributes of Bus: [`macro@audit`], [`macro@react`], [`macro@message_handler`] and [`macro@controller`], and the derives
+//! [`macro@Message`] and [`macro@HandlerError`].
 //!
 //! Depend on `bus-runtime`, which re-exports them. An attribute leaves its function as it is and registers it; every problem
 //! of an attribute is reported at once, each at the word that it is about.
@@ -27,6 +27,7 @@ mod spec;
 
 mod expand;
 mod handler;
+mod handler_error;
 mod message;
 
 mod controller;
@@ -174,4 +175,44 @@ pub fn controller(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Message, attributes(event, task, command))]
 pub fn message(item: TokenStream) -> TokenStream {
     message::derive(item.into()).into()
+}
+
+/// Lets an error type say, for each of its variants, what it means for the message that a handler failed with.
+///
+/// ```
+/// use bus_runtime::{HandlerError, prelude::*};
+///
+/// #[derive(Debug, HandlerError)]
+/// enum MailError {
+///     /// Trying again may help: by the handler's retry policy.
+///     #[retry]
+///     Refused,
+///     /// Trying again helps, but not soon.
+///     #[retry(after = "5m")]
+///     Throttled,
+///     /// Trying again is no use.
+///     #[dead_letter]
+///     NoSuchAddress(String),
+///     /// Nothing is lost.
+///     #[discard]
+///     AlreadySent,
+/// }
+///
+/// impl std::fmt::Display for MailError {
+///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+///         write!(f, "{self:?}")
+///     }
+/// }
+///
+/// impl std::error::Error for MailError {}
+///
+/// #[react("order.shipped", on_error = "requeue")]
+/// async fn notify(address: Json<String>) -> Result<(), MailError> {
+///     Err(MailError::NoSuchAddress(address.0))
+/// }
+/// ```
+#[doc = include_str!("docs/handler_error.md")]
+#[proc_macro_derive(HandlerError, attributes(retry, dead_letter, discard, handler_error))]
+pub fn handler_error(item: TokenStream) -> TokenStream {
+    handler_error::derive(item.into()).into()
 }

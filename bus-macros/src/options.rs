@@ -25,6 +25,7 @@ const NAMES: Names = Names {
         "group",
         "priority",
         "when",
+        "ordered_by",
         "queue_type",
         "max_length",
         "overflow",
@@ -36,16 +37,7 @@ const NAMES: Names = Names {
         "crate",
     ],
     aliases: &["auto_ack", "exception_handler", "nack_on_exception", "requeue_on_exception"],
-    unavailable: &[
-        "batch",
-        "breaker",
-        "declare",
-        "exchange",
-        "exchange_kind",
-        "formerly",
-        "ordered_by",
-        "rate_limit",
-    ],
+    unavailable: &["batch", "breaker", "declare", "exchange", "exchange_kind", "formerly", "rate_limit"],
     foreign: suggest::foreign,
 };
 
@@ -67,6 +59,7 @@ pub(crate) struct Options {
     pub(crate) group: Slot<LitStr>,
     pub(crate) priority: Slot<i32>,
     pub(crate) when: Slot<ExprPath>,
+    pub(crate) ordered_by: Slot<LitStr>,
     pub(crate) queue_type: Slot<QueueType>,
     pub(crate) max_length: Slot<u64>,
     pub(crate) overflow: Slot<Overflow>,
@@ -156,6 +149,7 @@ impl Options {
             "group" => once.set(&mut self.group, values::name),
             "priority" => once.set(&mut self.priority, |option| values::number(option, i32::MIN..=i32::MAX)),
             "when" => once.set(&mut self.when, |option| values::function(option, FILTER_SIGNATURE)),
+            "ordered_by" => once.set(&mut self.ordered_by, values::order),
             "queue_type" => once.set(&mut self.queue_type, |option| values::word(option, QUEUE_TYPE)),
             "max_length" => {
                 once.set(&mut self.max_length, |option| values::number(option, 1..=LENGTH_MAX));

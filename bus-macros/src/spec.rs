@@ -6,12 +6,13 @@ use syn::{LitStr, Type};
 use crate::args::{Args, Subject};
 use crate::binding_key::BindingKey;
 use crate::contradictions;
-use crate::errors::{Errors, messages, patterns};
+use crate::errors::{Errors, messages, options as options_texts, patterns};
 use crate::handler::Attribute;
 use crate::options::Options;
 use crate::siblings;
 use crate::signature::{Argument, HandlerItem, HandlerSignature, show};
 use crate::support::RuntimePath;
+use crate::values;
 
 /// A handler that is fit to be registered.
 pub(crate) struct HandlerSpec<'a> {
@@ -73,6 +74,7 @@ impl<'a> HandlerSpec<'a> {
         let (Some(signature), Some((kind, keys))) = (&item.signature, subject) else { return validated };
         validated.reported = siblings::check_captures(&args, signature, &siblings, errors);
         let captures = check_captures(&keys, signature, errors);
+        check_order(&options, &kind, &keys, errors);
         let warnings = keys.iter().filter_map(|key| warning(key, args.name)).collect();
         let sources = signature.arguments.iter().map(|argument| source(argument, &captures)).collect();
         let site = args.site.map_or_else(Span::call_site, |attribute| attribute.pound_token.span);
@@ -167,6 +169,20 @@ fn check_captures(keys: &[Key], signature: &HandlerSignature, errors: &Errors) -
         }
     }
     names
+}
+
+/// Checks that a captured word by which messages are ordered is captured by each key.
+fn check_order(options: &Options, kind: &HandlerKind, keys: &[Key], errors: &Errors) {
+    let Some(order) = &options.ordered_by else { return };
+    let text = order.value.value();
+    let Some(word) = values::captured(&text) else { return };
+    if matches!(kind, HandlerKind::Message { .. }) {
+        errors.add(&order.value, options_texts::order_of_message(word));
+    }
+    let lacks = |key: &&Key| !key.key.captures().iter().any(|capture| capture == word);
+    if let Some(key) = keys.iter().find(lacks) {
+        errors.add(&order.value, options_texts::order_not_captured(word, key.key.text()));
+    }
 }
 
 fn source<'a>(argument: &'a Argument, captures: &[String]) -> Source<'a> {

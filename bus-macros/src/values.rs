@@ -184,6 +184,24 @@ pub(crate) fn queue_name(option: &OptionArg) -> syn::Result<LitStr> {
     Ok(queue)
 }
 
+/// What messages are ordered by: `"customer.id"`, `"header:tenant"`, `"{page}"`.
+pub(crate) fn order(option: &OptionArg) -> syn::Result<LitStr> {
+    let order = text(option, "ordered_by = \"customer.id\"", texts::ORDER)?;
+    let value = order.value();
+    let name = value.strip_prefix("header:").map(|name| vec![name]);
+    let name = name.or_else(|| Some(vec![captured(&value)?]));
+    let names = name.unwrap_or_else(|| value.split('.').collect());
+    if names.contains(&"") || value.contains(char::is_control) {
+        return Err(problem(option, texts::not_an_order(&value)));
+    }
+    Ok(order)
+}
+
+/// The word that is meant by `{page}`.
+pub(crate) fn captured(order: &str) -> Option<&str> {
+    order.strip_prefix('{')?.strip_suffix('}')
+}
+
 /// The path of a function with this signature.
 pub(crate) fn function(option: &OptionArg, signature: &str) -> syn::Result<ExprPath> {
     let name = option.name();

@@ -28,6 +28,11 @@ fn addressed(envelope: &Envelope) -> Option<Envelope> {
 
 /// Sends one due message on. It stays in `bus.due` until the broker has confirmed it.
 pub(crate) async fn forward(hub: Arc<Hub>, incoming: Incoming) {
+    if let Some(defect) = &incoming.defect {
+        tracing::error!(defect, "a message in `bus.due` cannot be read; it is rejected");
+        settle(incoming, Verdict::Reject);
+        return;
+    }
     let Some(due) = addressed(&incoming.envelope) else {
         tracing::error!(queue = %incoming.envelope.routing_key, "a message without a destination is in `bus.due`; it is rejected");
         settle(incoming, Verdict::Reject);

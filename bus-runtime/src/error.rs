@@ -182,7 +182,7 @@ error_kinds! {
     /// A body cannot be encoded or decoded.
     Codec => "BUS0201", 2;
     /// Nobody receives the message.
-    Unroutable => "BUS0204", 69;
+    Unroutable => "BUS0204", 1;
     /// A message is larger than the limit.
     TooLarge => "BUS0206", 2;
     /// The broker refused to take the message.

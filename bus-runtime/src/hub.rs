@@ -61,7 +61,7 @@ impl Hub {
             instances: StateMap::default(),
             app_id: Text::Owned(app.to_owned()),
             worker: format!("{app}-{}", std::process::id()),
-            publish_timeout: crate::config::PUBLISH_TIMEOUT_DEFAULT,
+            publish_timeout: crate::transport::PUBLISH_TIMEOUT,
             replies: Replies::default(),
             observer: None,
             published: AtomicU64::new(0),

@@ -101,8 +101,8 @@ macro_rules! link {
 
 pub use app::{App, Bus, Drained, app};
 pub use binding_key::{BindingKey, BindingKeyError};
-pub use broker_url::{AMQP_PORT, AmqpUrl, BrokerUrl, Host};
-pub use bus_macros::{Message, audit, controller, message_handler, react};
+pub use broker_url::{AMQP_PORT, AMQPS_PORT, AmqpUrl, BrokerUrl, Host, TlsOptions};
+pub use bus_macros::{HandlerError, Message, audit, controller, message_handler, react};
 pub use command::Execute;
 pub use config::{Config, Patience};
 pub use counters::{HandlerStats, Stats};

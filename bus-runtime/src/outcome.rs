@@ -69,6 +69,8 @@ pub enum DeadLetterReason {
     Failed,
     /// The error said that trying again is no use.
     Permanent,
+    /// Something of it beside its body cannot be read: a name or key that is not UTF-8, tables nested too deep.
+    Malformed,
     /// The body cannot be decoded.
     Decode,
     /// The body or the headers are larger than the limit.
@@ -91,6 +93,7 @@ impl DeadLetterReason {
             Self::Rejected => "rejected",
             Self::Failed => "failed",
             Self::Permanent => "permanent",
+            Self::Malformed => "malformed",
             Self::Decode => "decode",
             Self::TooLarge => "too_large",
             Self::UnknownType => "unknown_type",
@@ -206,13 +209,18 @@ impl HandlerError {
         Self { cause: Cause::Timeout(after), type_name: "timeout", disposition: None }
     }
 
+    pub(crate) fn with_disposition(self, disposition: Option<Disposition>) -> Self {
+        Self { disposition, ..self }
+    }
+
     /// The Rust type of the error; `panic` and `timeout` for those.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
         self.type_name
     }
 
-    /// What the error itself says about the message.
+    /// What the error says about the message: itself, or for its type with [`#[derive(HandlerError)]`](derive@crate::HandlerError).
+    /// The latter is known when the handler has returned.
     #[must_use]
     pub fn disposition(&self) -> Option<Disposition> {
         self.disposition

@@ -1,6 +1,7 @@
 //! Everything that generated code may name. Not a public interface: it changes with the macros.
 
 use std::any::TypeId;
+use std::error::Error;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -18,10 +19,11 @@ pub use crate::__not_another_message as not_another_message;
 pub use crate::delivery::Delivery;
 pub use crate::extract::{Arguments, FromDelivery};
 pub use crate::message::{Command, Event, Message, Task};
-pub use crate::outcome::{HandlerError, IntoOutcome, IntoOutcomeOf, Outcome, Rejection};
+pub use crate::outcome::{Disposition, HandlerError, IntoOutcome, IntoOutcomeOf, Outcome, Rejection};
 pub use crate::policy::{AckMode, OnError};
 pub use crate::registration::{
-    HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, NO_OPTIONS, RetryOptions, Timeout,
+    ErrorRegistration, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, NO_OPTIONS, RetryOptions,
+    Timeout,
 };
 pub use crate::topology::{Overflow, QueueType};
 pub use crate::transport::BoxFuture;
@@ -224,4 +226,12 @@ where
 /// The identity of a function item.
 pub fn type_id_of<F: 'static>(_function: &F) -> TypeId {
     TypeId::of::<F>()
+}
+
+/// What an error says about a message, when it is of this type.
+pub fn disposition<E: Error + 'static>(
+    error: &(dyn Error + 'static),
+    judge: impl FnOnce(&E) -> Disposition,
+) -> Option<Disposition> {
+    error.downcast_ref().map(judge)
 }

@@ -13,6 +13,11 @@ use crate::policy::{AckMode, OnError};
 use crate::topology::{Overflow, QueueType};
 use crate::transport::BoxFuture;
 
+mod disposition;
+
+pub use disposition::ErrorRegistration;
+pub(crate) use disposition::judged;
+
 /// What an attribute registers: which messages go to which function, and how.
 ///
 /// The attributes make it; [`App::register`](crate::App::register) takes it where link-time registration is no choice.
@@ -77,6 +82,7 @@ pub struct HandlerOptions {
     pub group: Option<&'static str>,
     pub priority: Option<i32>,
     pub when: Option<Filter>,
+    pub ordered_by: Option<&'static str>,
     pub queue_type: Option<QueueType>,
     pub max_length: Option<u64>,
     pub overflow: Option<Overflow>,
@@ -225,6 +231,7 @@ pub const NO_OPTIONS: HandlerOptions = HandlerOptions {
     group: None,
     priority: None,
     when: None,
+    ordered_by: None,
     queue_type: None,
     max_length: None,
     overflow: None,

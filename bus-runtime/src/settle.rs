@@ -57,6 +57,26 @@ pub(crate) fn settlement(
     }
 }
 
+/// Decides what becomes of a command. Its error is an answer, so a failure that is final is done with the answer; a dead letter
+/// is left where the handler or its options ask for one.
+pub(crate) fn of_command(settlement: Settlement, on_error: OnError) -> Settlement {
+    match (settlement, on_error) {
+        (dead @ Settlement::DeadLetter { .. }, OnError::DeadLetter) => dead,
+        (Settlement::DeadLetter { reason: DeadLetterReason::Failed, .. }, _) => Settlement::Discard,
+        (settlement, _) => settlement,
+    }
+}
+
+impl Settlement {
+    /// Whether the message will be handled again.
+    pub(crate) fn is_another_attempt(&self) -> bool {
+        match self {
+            Self::Retry { .. } | Self::Requeue { .. } => true,
+            Self::Ack | Self::Discard | Self::DeadLetter { .. } => false,
+        }
+    }
+}
+
 /// Which of the settlements for the instances of one handler publish no copy, because that of another one serves for both:
 /// two instances with one key cannot be told apart, and a message that is to be handled again as a whole, for an instance
 /// without key, comes back to all of them.
@@ -197,6 +217,32 @@ mod tests {
         let policy = RetryPolicy { give_up_after: Some(Duration::from_secs(10)), ..RetryPolicy::default() };
         let late = Circumstances { since_first_failure: Duration::from_secs(10), attempt: 2, ..FIRST };
         assert_eq!(kind(&settlement(&failure(), &policy, OnError::Retry, late)), dead);
+    }
+
+    #[test]
+    fn a_command_that_fails_for_good_is_done_with_its_answer() {
+        let none = RetryPolicy::NONE;
+        let some = RetryPolicy::default();
+        let permanent = || Outcome::Failed(HandlerError::permanent("no"));
+        let transient = || Outcome::Failed(HandlerError::transient("no"));
+        let over = Circumstances { attempt: 6, ..FIRST };
+        let table = [
+            (ack(), none, OnError::Retry, FIRST, Wanted::Ack),
+            (failure(), none, OnError::Retry, FIRST, Wanted::Discard),
+            (failure(), some, OnError::Retry, FIRST, Wanted::RetryIn(1)),
+            (failure(), some, OnError::Retry, over, Wanted::Discard),
+            (failure(), none, OnError::DeadLetter, FIRST, Wanted::Dead(DeadLetterReason::Failed)),
+            (transient(), none, OnError::Retry, FIRST, Wanted::Discard),
+            (transient(), some, OnError::Retry, FIRST, Wanted::RetryIn(1)),
+            (retry(), none, OnError::Retry, FIRST, Wanted::Discard),
+            (permanent(), some, OnError::Retry, FIRST, Wanted::Dead(DeadLetterReason::Permanent)),
+            (reject("bad"), some, OnError::Retry, FIRST, Wanted::Dead(DeadLetterReason::Rejected)),
+        ];
+        for (outcome, policy, on_error, now, wanted) in table {
+            let settlement = of_command(settlement(&outcome, &policy, on_error, now), on_error);
+            assert_eq!(kind(&settlement), wanted, "{outcome:?} with {on_error:?} and {policy:?}");
+            assert_eq!(settlement.is_another_attempt(), matches!(wanted, Wanted::RetryIn(_)));
+        }
     }
 
     #[test]

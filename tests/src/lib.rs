@@ -3,8 +3,12 @@
 #![allow(clippy::missing_panics_doc, reason = "a test that does not find what it expects panics")]
 
 pub mod arena;
+pub mod balance;
+pub mod certificates;
 pub mod code;
 pub mod conformance;
 #[cfg(unix)]
 pub mod node;
+pub mod proxy;
 pub mod quoted;
+pub mod raw_client;

@@ -18,12 +18,16 @@ mod command;
 mod controllers;
 #[path = "handlers/dead_letters.rs"]
 mod dead_letters;
+#[path = "handlers/errors.rs"]
+mod errors;
 #[path = "handlers/group.rs"]
 mod group;
 #[path = "handlers/input.rs"]
 mod input;
 #[path = "handlers/instances.rs"]
 mod instances;
+#[path = "handlers/ordering.rs"]
+mod ordering;
 #[path = "handlers/publish.rs"]
 mod publish;
 #[path = "handlers/replays.rs"]
@@ -97,6 +101,10 @@ on_both! {
     command::the_reply_comes_back,
     command::an_error_comes_back,
     command::nobody_is_an_error,
+    command::every_end_is_answered,
+    command::r9_no_such_handler_is_not_retried,
+    errors::each_variant_decides,
+    errors::errors_in_errors_decide,
     group::every_member_that_matches_is_called,
     group::l1_priorities_are_strict,
     group::only_the_failed_member_is_retried,
@@ -125,6 +133,11 @@ on_both! {
     replays::a_replay_that_cannot_go_on_loses_nothing,
     replays::export_and_import_bring_everything_back,
     dead_letters::r12_a_full_dead_letter_queue_loses_nothing,
+    ordering::ordered_by_a_field_keeps_each_key_in_order,
+    ordering::ordered_by_a_header_or_a_word,
+    ordering::a_retry_leaves_its_place,
+    ordering::what_waits_for_its_turn_goes_back,
+    ordering::single_active_is_one_worker_at_a_time,
     shutdown::s1_what_has_begun_ends,
     shutdown::s2_what_takes_too_long_goes_back,
 }

@@ -1,5 +1,8 @@
 //! What is wrong with an option, or with two of them together.
 
+/// What `ordered_by` takes.
+pub(crate) const ORDER: &str = "a field of the body, a header or a captured word";
+
 texts! {
     unknown(option, place, help, names) => "unknown option `{option}` in {place}\n\n\
         help: {help}\n\
@@ -57,6 +60,14 @@ texts! {
     path(option, signature) => "`{option}` takes the path of a function\n\n\
         help: {option} = my_function   where   fn my_function{signature}";
 
+    not_an_order(found) => "`ordered_by = \"{found}\"` names nothing\n\n\
+        help: a field of the JSON body: ordered_by = \"customer.id\"   a header: \"header:tenant\"   a captured word: \"{{page}}\"";
+    order_not_captured(word, key) => "`ordered_by = \"{{{word}}}\"`, but the binding key `{key}` captures no word `{word}`\n\n\
+        help: name the word in each binding key, or order by a field of the body";
+    order_of_message(word) => "a message type has one routing key, so there is no word `{word}` to order by\n\n\
+        help: order by a field of the message: ordered_by = \"{word}\"";
+    ordered_alone() => "concurrency = 1 keeps the order of the whole queue, so `ordered_by` has nothing to do\n\n\
+        help: leave out one of the two";
     on_receive(ack, other) => "`{ack}` and `{other}` contradict each other: a message that is acknowledged on receipt is gone before the handler can fail\n\n\
         help: drop `{ack}` (the default acknowledges after success)";
     retry_without_retries() => "an error means `retry` here, and `retry` says that there are no retries\n\n\

@@ -25,6 +25,7 @@ pub(super) fn expand(options: &Options) -> TokenStream {
         group,
         priority,
         when,
+        ordered_by,
         queue_type,
         max_length,
         overflow,
@@ -47,6 +48,7 @@ pub(super) fn expand(options: &Options) -> TokenStream {
         field("group", group, ToTokens::to_token_stream),
         field("priority", priority, |value| number(*value)),
         field("when", when, ToTokens::to_token_stream),
+        field("ordered_by", ordered_by, ToTokens::to_token_stream),
         field("queue_type", queue_type, |value| variant("QueueType", value)),
         field("max_length", max_length, |value| number(i128::from(*value))),
         field("overflow", overflow, |value| variant("Overflow", value)),
@@ -102,7 +104,7 @@ fn timeout_value(timeout: &Option<Duration>) -> TokenStream {
     }
 }
 
-fn duration(duration: Duration) -> TokenStream {
+pub(super) fn duration(duration: Duration) -> TokenStream {
     let (unit, count) = match duration.subsec_millis() {
         0 => ("from_secs", u128::from(duration.as_secs())),
         _ => ("from_millis", duration.as_millis()),

@@ -37,6 +37,7 @@ const _: () = {
                 group: __bus::Some("money"),
                 priority: __bus::Some(-1),
                 when: __bus::Some(is_paid),
+                ordered_by: __bus::Some("customer.id"),
                 queue_type: __bus::Some(__bus::QueueType::Classic),
                 max_length: __bus::Some(10000),
                 overflow: __bus::Some(__bus::Overflow::RejectPublish),

@@ -470,6 +470,7 @@ async fn connect(url: &BrokerUrl, name: &str, config: &Config) -> Result<Broker,
         name: name.to_owned(),
         publish_timeout: config.publish_timeout,
         management_url: config.management_url.clone(),
+        tls: config.tls.clone(),
     };
     let transport = crate::transport::RabbitMq::connect_with(url, options).await?;
     Ok(Broker::Other(Arc::new(transport)))

@@ -7,6 +7,9 @@ use crate::app::{App, Bus, Drained};
 use crate::counters::Stats;
 use crate::topology::Plan;
 
+/// What nobody should learn from lost messages.
+const EMBEDDED: &str = "messages live in this process and are gone when it ends; set BROKER_URL for RabbitMQ";
+
 /// Handlers that the banner lists before it says "and more".
 const LISTED_MAX: usize = 20;
 
@@ -26,6 +29,7 @@ impl Identity {
 pub(super) fn started(identity: &Identity, bus: &Bus, after: Duration) {
     let transport = bus.describe_transport();
     let plan = bus.plan();
+    let is_embedded = bus.running().embedded.is_some();
     if !super::log::is_for_people() {
         tracing::info!(
             app = identity.name,
@@ -36,13 +40,19 @@ pub(super) fn started(identity: &Identity, bus: &Bus, after: Duration) {
             ready_after = ?after,
             "ready"
         );
+        if is_embedded {
+            tracing::warn!("{EMBEDDED}");
+        }
         return;
     }
-    let version = identity.version.as_deref().unwrap_or("");
-    let mut text = format!("{} {version}  ·  bus_runtime {}\n", identity.name, env!("CARGO_PKG_VERSION"));
+    let mut text = identity.name.clone();
+    if let Some(version) = &identity.version {
+        text.push_str(&format!(" {version}"));
+    }
+    text.push_str(&format!("  ·  bus_runtime {}\n", env!("CARGO_PKG_VERSION")));
     text.push_str(&format!("  broker     {}   {}\n", transport.address, transport.server));
-    if bus.running().embedded.is_some() {
-        text.push_str("             messages live in this process and are gone when it ends; set BROKER_URL for RabbitMQ\n");
+    if is_embedded {
+        text.push_str(&format!("             {EMBEDDED}\n"));
     }
     text.push_str(&handlers(plan));
     text.push_str(&format!("  ready in {after:.0?}: Ctrl-C to drain and stop\n"));

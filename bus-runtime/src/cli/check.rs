@@ -32,9 +32,14 @@ pub(super) fn check(app: &App, arguments: &CheckArgs) -> ExitCode {
     let found = plan.handlers.len();
     if let Some(expected) = arguments.expect.filter(|expected| *expected != found) {
         report::warning(&format!(
-            "{expected} handlers are expected and {found} are linked; a crate that nothing refers to is dropped: bus_runtime::link!(..)"
+            "{} expected, {found} linked; a crate that nothing refers to is dropped: bus_runtime::link!(..)",
+            report::count(expected as u64, "handler")
         ));
         return ExitCode::from(PROBLEMS);
     }
-    report::print(&format!("ok: {found} handlers, {} queues\n", plan.queues.len()))
+    report::print(&format!(
+        "ok: {}, {}\n",
+        report::count(found as u64, "handler"),
+        report::count(plan.queues.len() as u64, "queue")
+    ))
 }

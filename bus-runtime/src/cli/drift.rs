@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::report;
 use crate::app::App;
 use crate::provision::{Doomed, Drift, Provision};
 use crate::topology::diff::{Change, Difference, Remedy};
@@ -155,8 +156,7 @@ fn list(differences: &[Difference]) -> String {
 
 /// What is in a queue, and who uses it.
 pub(super) fn load(messages: u64, consumers: u32) -> String {
-    let plural = |count: u64| if count == 1 { "" } else { "s" };
-    format!("{messages} message{}, {consumers} consumer{}", plural(messages), plural(consumers.into()))
+    format!("{}, {}", report::count(messages, "message"), report::count(consumers.into(), "consumer"))
 }
 
 fn remedies(changes: &[Change]) -> String {

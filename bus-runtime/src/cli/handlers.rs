@@ -73,6 +73,7 @@ fn document(plan: &Plan) -> String {
                 "queue": entry.queue.as_str(),
                 "timeout_seconds": entry.timeout.map(|timeout| timeout.as_secs_f64()),
                 "retries": entry.retry.max,
+                "payload": entry.payload(),
                 "concurrency": entry.concurrency,
                 "prefetch": entry.prefetch,
                 "file": entry.place.file,

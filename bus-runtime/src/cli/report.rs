@@ -20,6 +20,11 @@ pub(super) fn warning(text: &str) {
     let _ = writeln!(std::io::stderr(), "warning: {text}");
 }
 
+/// `1 handler`, `2 handlers`.
+pub(super) fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Prints a result.
 pub(super) fn print(text: &str) -> ExitCode {
     match std::io::stdout().lock().write_all(text.as_bytes()) {

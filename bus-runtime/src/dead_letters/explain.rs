@@ -84,6 +84,11 @@ impl Letter {
             ("permanent", _) => format!("{handler} said that trying again is no use."),
             ("rejected", _) => format!("{handler} rejected it."),
             ("decode", _) => format!("{handler} was not called: the body is not what it takes."),
+            ("malformed", _) => {
+                format!(
+                    "{handler} was not called: something beside the body cannot be read; this is what could be made of it."
+                )
+            }
             ("too_large", _) => format!("{handler} was not called: the body is larger than the limit."),
             ("unknown_type", _) => "No handler of the queue is for this type or routing key.".to_owned(),
             ("routing", _) => {

@@ -183,11 +183,12 @@ impl Walk<'_> {
                 }
                 continue;
             };
-            let Some(Incoming { envelope, settler, .. }) = browser.next().await? else {
+            let Some(Incoming { envelope, settler, defect, .. }) = browser.next().await? else {
                 return Ok(Step::EndOfQueue);
             };
             self.seen += 1;
             let mut letter = Letter::of(envelope, &queue.name);
+            letter.error = letter.error.or(defect);
             if let ([only], None) = (queue.handlers.as_slice(), &letter.handler) {
                 letter.handler = Some(only.clone());
             }

@@ -9,6 +9,7 @@ use super::panicked;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::outcome::{HandlerError, Outcome};
+use crate::registration::judged;
 use crate::topology::HandlerEntry;
 
 /// Calls the handler, at most for as long as its timeout. Waiting for a layer further out is not part of that time.
@@ -19,7 +20,7 @@ pub(super) async fn guarded(entry: Arc<HandlerEntry>, delivery: Delivery) -> Res
         None => Ok(call.await),
     };
     Ok(match ended {
-        Ok(Ok(Ok(outcome))) => outcome,
+        Ok(Ok(Ok(outcome))) => judged(outcome),
         Ok(Ok(Err(rejection))) => rejection.into(),
         Ok(Err(panic)) => Outcome::Failed(panicked(panic.as_ref())),
         Err(timeout) => Outcome::Failed(HandlerError::timeout(timeout)),

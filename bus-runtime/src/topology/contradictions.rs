@@ -35,7 +35,14 @@ pub(super) fn different_settings(first: &HandlerEntry, second: &HandlerEntry) ->
     )
     .with_place(first.place, first.name.clone())
     .with_place(second.place, second.name.clone())
-    .with_help("handlers of one queue share its arguments and its `ack`: write the same on each of them")
+    .with_help("handlers of one queue share its arguments, its `ack` and its `ordered_by`: write the same on each of them")
+}
+
+pub(super) fn bad_order(text: &str, problem: &str, entry: &HandlerEntry) -> Error {
+    let message = format!("ordered_by = \"{text}\" of `{}` can't be: {problem}", entry.name);
+    Error::new(ErrorKind::Registration, message).with_place(entry.place, "this handler").with_help(
+        "write a field of the body, `customer.id`, a header, `header:tenant`, or a captured word, `{page}`",
+    )
 }
 
 pub(super) fn reserved_queue(entry: &HandlerEntry) -> Error {

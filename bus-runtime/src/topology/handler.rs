@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::time::Duration;
 
+use super::order::OrderedBy;
 use crate::binding_key::BindingKey;
 use crate::error::{Error, ErrorKind, Place};
 use crate::extract::Arguments;
@@ -67,6 +68,8 @@ pub struct HandlerEntry {
     /// Higher first, inside a shared queue.
     pub priority: i32,
     pub when: Option<Filter>,
+    /// What its messages are handled one after another by.
+    pub ordered_by: Option<OrderedBy>,
     /// Where its first attribute stands.
     pub place: Place,
     pub(crate) identity: fn() -> TypeId,
@@ -84,6 +87,14 @@ impl HandlerEntry {
             _ => true,
         };
         of_this_type && self.exchange == exchange && self.keys.iter().any(|key| key.key.matches(routing_key))
+    }
+
+    /// The Rust type that it takes the body as, if it takes it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn payload(&self) -> Option<&'static str> {
+        let mut arguments = Arguments::default();
+        (self.arguments)(&mut arguments);
+        arguments.payload
     }
 
     /// The word of a routing key that `{name}` stands for, by the first of its keys that matches and captures it.
@@ -122,6 +133,11 @@ impl CapturingKey {
                 .with_place(place, "declared here")
         })?;
         Ok(Self { text: text.to_owned(), key, captures })
+    }
+
+    /// Whether it names a word so.
+    pub(super) fn captures(&self, name: &str) -> bool {
+        self.captures.iter().any(|(capture, _)| capture == name)
     }
 
     fn capture<'k>(&self, name: &str, routing_key: &'k str) -> Option<&'k str> {

@@ -1,11 +1,13 @@
 //! Exchanges, queues and bindings as plain data, the same for every transport.
 
 mod contradictions;
+mod declaration;
 mod definitions;
 pub mod delay;
 pub mod diff;
 mod handler;
 pub mod naming;
+mod order;
 pub mod plan;
 
 use std::fmt;
@@ -19,6 +21,7 @@ pub use definitions::{
     Arguments, BindingDefinition, Definitions, DestinationType, ExchangeDefinition, QueueDefinition,
 };
 pub use handler::{CapturingKey, HandlerEntry, HandlerKind};
+pub use order::OrderedBy;
 pub use plan::{Plan, PlanSettings, QueueEntry, plan};
 
 /// Exchanges, queues and bindings that belong together.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::contradictions::{
-    contradicting_attributes, different_settings, reserved_queue, same_queue, two_of_one_name,
+    bad_order, contradicting_attributes, different_settings, reserved_queue, same_queue, two_of_one_name,
 };
+use super::declaration::{declaration, topology};
 use super::handler::{CapturingKey, HandlerEntry, HandlerKind};
-use super::{
-    Binding, DeadLetterStrategy, Destination, Exchange, Overflow, Queue, QueueType, Topology, delay, naming,
-};
+use super::order::OrderedBy;
+use super::{Queue, Topology, naming};
 use crate::error::{Error, ErrorKind};
 use crate::message::MessageKind;
 use crate::names::{ExchangeName, QueueName};
@@ -96,6 +96,8 @@ pub struct QueueEntry {
     pub prefetch: u16,
     /// Whether messages are acknowledged before they are handled.
     pub ack: AckMode,
+    /// What its messages are handled one after another by.
+    pub ordered_by: Option<OrderedBy>,
     /// How it is declared.
     pub declaration: Queue,
 }
@@ -122,7 +124,8 @@ pub fn plan<'r>(
     for planned in &handlers {
         keep(join(&mut queues, planned, &settings.prefix));
     }
-    let topology = match topology(&handlers, queues.values(), settings) {
+    let entries: Vec<_> = handlers.into_iter().map(|planned| planned.entry).collect();
+    let topology = match topology(&entries, queues.values(), settings) {
         Ok(topology) => topology,
         Err(error) => {
             errors.push(error);
@@ -132,11 +135,7 @@ pub fn plan<'r>(
     if !errors.is_empty() {
         return Err(errors);
     }
-    Ok(Plan {
-        handlers: handlers.into_iter().map(|planned| planned.entry).collect(),
-        queues: queues.into_values().map(Arc::new).collect(),
-        topology,
-    })
+    Ok(Plan { handlers: entries, queues: queues.into_values().map(Arc::new).collect(), topology })
 }
 
 /// A handler together with what its attributes said, which later attributes of the same function are compared with.
@@ -197,6 +196,7 @@ fn add(
         prefetch: 0,
         priority: 0,
         when: None,
+        ordered_by: None,
         place: registration.place,
         identity: registration.identity,
         arguments: registration.arguments,
@@ -236,7 +236,19 @@ fn apply(
         .max(entry.concurrency);
     entry.priority = options.priority.unwrap_or_default();
     entry.when = options.when;
+    entry.ordered_by = options.ordered_by.map(|text| ordered_by(text, entry)).transpose()?;
     Ok(())
+}
+
+/// What the option `ordered_by` stands for. The attributes have checked it; a registration by hand has not been.
+fn ordered_by(text: &str, entry: &HandlerEntry) -> Result<OrderedBy, Error> {
+    let order = OrderedBy::parse(text).ok_or_else(|| bad_order(text, "a name in it is empty", entry))?;
+    match &order {
+        OrderedBy::Captured(name) if !entry.keys.iter().all(|key| key.captures(name)) => {
+            Err(bad_order(text, "not all of its binding keys capture that word", entry))
+        }
+        _ => Ok(order),
+    }
 }
 
 /// Names the handler, its group and its queue. A queue of `fanout = "each"` belongs to one process; its dead letters do not.
@@ -330,6 +342,7 @@ fn merged(first: HandlerOptions, second: HandlerOptions) -> Option<HandlerOption
         group: one(first.group, second.group, eq)?,
         priority: one(first.priority, second.priority, eq)?,
         when: one(first.when, second.when, |a, b| std::ptr::fn_addr_eq(*a, *b))?,
+        ordered_by: one(first.ordered_by, second.ordered_by, eq)?,
         queue_type: one(first.queue_type, second.queue_type, eq)?,
         max_length: one(first.max_length, second.max_length, eq)?,
         overflow: one(first.overflow, second.overflow, eq)?,
@@ -375,7 +388,9 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
         if planned.options.queue.is_none() {
             return Err(same_queue(other, entry));
         }
-        if queue.declaration != declaration || queue.ack != entry.ack {
+        if queue.declaration != declaration
+            || (queue.ack, &queue.ordered_by) != (entry.ack, &entry.ordered_by)
+        {
             return Err(different_settings(other, entry));
         }
         queue.concurrency = queue.concurrency.max(entry.concurrency);
@@ -397,86 +412,9 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
             concurrency: entry.concurrency,
             prefetch: entry.prefetch,
             ack: entry.ack,
+            ordered_by: entry.ordered_by.clone(),
             declaration,
         },
     );
     Ok(())
-}
-
-/// How the queue of a handler with these options is declared.
-fn declaration(entry: &HandlerEntry, options: &HandlerOptions) -> Queue {
-    let classic_only =
-        options.max_priority.is_some() || options.exclusive == Some(true) || options.fanout_each;
-    let queue_type =
-        options.queue_type.unwrap_or(if classic_only { QueueType::Classic } else { QueueType::Quorum });
-    let mut queue = Queue::durable(entry.queue.clone(), queue_type);
-    queue.exclusive = options.exclusive == Some(true) || options.fanout_each;
-    let overflow = options.overflow.unwrap_or(Overflow::RejectPublish);
-    let arguments = &mut queue.arguments;
-    arguments.max_length = options.max_length;
-    arguments.message_ttl = options.ttl;
-    arguments.max_priority = options.max_priority;
-    arguments.single_active_consumer = options.single_active == Some(true);
-    arguments.dead_letter_exchange = Some(ExchangeName::default_exchange());
-    arguments.dead_letter_routing_key = Some(entry.dead.to_string());
-    match queue_type {
-        QueueType::Quorum => {
-            // At-least-once dead-lettering works with reject-publish only; drop-head is the user's choice against it.
-            arguments.delivery_limit = Some(DELIVERY_LIMIT);
-            arguments.overflow = Some(overflow);
-            arguments.dead_letter_strategy = Some(match overflow {
-                Overflow::RejectPublish => DeadLetterStrategy::AtLeastOnce,
-                Overflow::DropHead => DeadLetterStrategy::AtMostOnce,
-            });
-        }
-        QueueType::Classic => arguments.overflow = options.max_length.map(|_| overflow),
-    }
-    queue
-}
-
-/// Everything that has to be declared: exchanges, queues with their `.dead`, bindings and the delay queues of all policies.
-fn topology<'q>(
-    handlers: &[Planned],
-    queues: impl Iterator<Item = &'q QueueEntry>,
-    settings: &PlanSettings,
-) -> Result<Topology, Error> {
-    let mut topology = Topology::default();
-    let mut names = vec![
-        settings.exchange(&settings.audit)?,
-        settings.exchange(&settings.react)?,
-        settings.exchange(&settings.messages)?,
-    ];
-    names.extend(handlers.iter().map(|planned| planned.entry.exchange.clone()));
-    for name in names {
-        let exchange = Exchange::topic(name);
-        if !topology.exchanges.contains(&exchange) {
-            topology.exchanges.push(exchange);
-        }
-    }
-    for queue in queues {
-        let mut dead = Queue::durable(queue.dead.clone(), QueueType::Quorum);
-        dead.arguments.delivery_limit = Some(DEAD_DELIVERY_LIMIT);
-        // Whoever limits its length by a policy must not lose the oldest letters by it.
-        dead.arguments.overflow = Some(Overflow::RejectPublish);
-        topology.queues.extend([dead, queue.declaration.clone()]);
-    }
-    let bindings = handlers.iter().flat_map(|planned| {
-        planned.entry.keys.iter().map(|key| Binding {
-            exchange: planned.entry.exchange.clone(),
-            destination: Destination::Queue(planned.entry.queue.clone()),
-            key: key.key.clone(),
-        })
-    });
-    topology.merge(Topology { bindings: bindings.collect(), ..Topology::default() });
-    if handlers.is_empty() {
-        return Ok(topology);
-    }
-    topology.merge(delay::due(&settings.prefix)?);
-    let mut delays: Vec<_> = handlers.iter().flat_map(|planned| planned.entry.retry.delays()).collect();
-    delays.sort_unstable();
-    delays.dedup();
-    for time in delays.into_iter().filter(|time| !time.is_zero()) {
-        topology.merge(delay::constant(&settings.prefix, time)?);
-    }
-    Ok(topology)
 }

@@ -19,7 +19,11 @@ mod rabbitmq;
 pub(crate) mod wire;
 
 #[cfg(feature = "rabbitmq")]
-pub use rabbitmq::{PUBLISH_TIMEOUT, RabbitMq, RabbitMqOptions};
+pub use rabbitmq::{RabbitMq, RabbitMqOptions};
+
+/// How long a publish waits for its confirm unless told otherwise, a lost connection or a full broker included: as long as people
+/// wait before they look.
+pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A future in a box, as the object-safe contract needs it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -288,6 +292,9 @@ pub struct Incoming {
     pub redelivered: bool,
     /// How often a quorum queue has delivered it before, when the broker tells (`x-delivery-count`).
     pub delivery_count: Option<u32>,
+    /// What is wrong with it, when the transport could not read it as it came over the wire: a name that is not UTF-8, tables
+    /// without end. The envelope is what could be made of it. It is for the dead letters, not for a handler.
+    pub defect: Option<String>,
     /// The right to settle it.
     pub settler: Settler,
 }

@@ -12,7 +12,7 @@ pub(crate) const BODY_BYTES_MAX: usize = 128 * 1024 * 1024;
 pub(crate) const FRAME_BYTES_MAX: usize = 131_072;
 /// How deep tables and lists may nest in a header. RabbitMQ has no limit, but clients parse recursively: some 870 levels
 /// overflow the stack of lapin and end its process.
-const NESTING_MAX: usize = 64;
+pub(crate) const NESTING_MAX: usize = 64;
 /// The longest expiration that RabbitMQ knows, in milliseconds: about 49 days.
 const EXPIRATION_MILLIS_MAX: u128 = u32::MAX as u128;
 

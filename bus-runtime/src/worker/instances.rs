@@ -17,6 +17,7 @@ use crate::instances::{Instance, InstanceFinder, Which};
 use crate::message::MessageKind;
 use crate::middleware::panicked;
 use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
+use crate::registration::judged;
 use crate::scope::Scope;
 use crate::topology::{HandlerEntry, HandlerKind};
 
@@ -43,13 +44,11 @@ impl InstanceCalls {
         let instances = match self.find(hub, which, context).await {
             Ok(found) => chosen(found, which, arrival),
             Err(error) => {
-                return Some(vec![self.without_instance(hub, arrival, Outcome::Failed(error)).await]);
+                return Some(vec![self.without_instance(arrival, judged(Outcome::Failed(error)))]);
             }
         };
         match nobody {
-            Some(outcome) if instances.is_empty() => {
-                Some(vec![self.without_instance(hub, arrival, outcome).await])
-            }
+            Some(outcome) if instances.is_empty() => Some(vec![self.without_instance(arrival, outcome)]),
             _ => {
                 let side_by_side = usize::from(self.entry.concurrency);
                 let calls = instances.into_iter().enumerate();
@@ -110,9 +109,9 @@ impl InstanceCalls {
         Some(Outcome::DeadLetter(DeadLetterReason::NoInstance, text))
     }
 
-    async fn without_instance(&self, hub: &Arc<Hub>, arrival: &Arrival, outcome: Outcome) -> Judged {
+    fn without_instance(&self, arrival: &Arrival, outcome: Outcome) -> Judged {
         let (entry, counters) = (Arc::clone(&self.entry), Arc::clone(&self.counters));
-        judge(hub, arrival, Judged { entry, counters, outcome, instance: arrival.instance.clone() }).await
+        judge(arrival, Judged { entry, counters, outcome, instance: arrival.instance.clone() })
     }
 }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
+use super::answer::{answer, is_command};
 use super::fate::{self, Fate};
 use super::instances::InstanceCalls;
-use super::member::{Calls, Member};
+use super::lanes::{self, Slot};
+use super::member::{Calls, Member, Stack};
 use super::perform::{Performed, Verdicts};
 use crate::arrival::{self, Arrival};
 use crate::counters::Counters;
@@ -20,8 +21,9 @@ use crate::hub::Hub;
 use crate::middleware::panicked;
 use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
 use crate::policy::AckMode;
+use crate::registration::judged;
 use crate::scope::{CURRENT, Scope};
-use crate::topology::{HandlerEntry, HandlerKind, QueueEntry};
+use crate::topology::{HandlerEntry, QueueEntry};
 use crate::transport::{BoxFuture, Incoming, Settler, Verdict};
 
 /// One message on its way through the handlers of its queue.
@@ -43,7 +45,15 @@ pub(super) struct Case {
 /// One handler that the message is for.
 enum Called {
     Function(Call),
+    Waiting(WaitingCall),
     Method(InstanceCalls),
+}
+
+/// A call whose layers are asked when its turn has come.
+struct WaitingCall {
+    entry: Arc<HandlerEntry>,
+    counters: Arc<Counters>,
+    stack: Arc<tokio::sync::Mutex<Stack>>,
 }
 
 /// One call of a handler.
@@ -73,13 +83,17 @@ impl Job {
         members: &mut [Member],
         incoming: Incoming,
     ) -> Self {
-        let Incoming { envelope, redelivered, settler, .. } = incoming;
+        let Incoming { envelope, redelivered, delivery_count: _, defect, settler } = incoming;
         let arrival = Arrival::of(envelope, &queue.name, redelivered);
         let case = Case { hub: Arc::clone(hub), queue: Arc::clone(queue), arrival };
         let mut job = Self { case, settler, calls: Vec::new(), refused: None };
         if arrival::size(job.case.arrival.metadata.headers()) > arrival::HEADERS_MAX {
             job.refused =
                 Some(Outcome::DeadLetter(DeadLetterReason::TooLarge, "the headers are too large".into()));
+            return job;
+        }
+        if let Some(defect) = defect {
+            job.refused = Some(Outcome::DeadLetter(DeadLetterReason::Malformed, defect));
             return job;
         }
         job.find_calls(members);
@@ -104,8 +118,13 @@ impl Job {
         }
     }
 
+    /// What it has in common with the messages that it must not overtake.
+    pub(super) fn key(&self) -> Option<String> {
+        lanes::key_of(&self.case.queue, &self.case.arrival)
+    }
+
     /// Runs the handlers and settles the message. The slot is free as soon as the handlers have ended.
-    pub(super) async fn run(mut self, slot: OwnedSemaphorePermit) {
+    pub(super) async fn run(mut self, slot: Slot) {
         if let Some(outcome) = self.refused.take() {
             drop(slot);
             return self.refuse(outcome).await;
@@ -166,11 +185,10 @@ impl Case {
         let (entry, counters) = (Arc::clone(&member.entry), Arc::clone(&member.counters));
         match &mut member.calls {
             Calls::Function(stack) => {
-                let metadata = self.arrival.metadata.clone();
-                let scope = Scope::new(Arc::clone(&self.hub), Arc::clone(&entry), metadata.clone());
-                let scope = Arc::new(scope);
-                let future = stack.call(Delivery::new(metadata, Arc::clone(&scope)));
-                Called::Function(Call { entry, counters, scope, future, instance: None })
+                Called::Function(Call::new(&self.hub, &self.arrival, entry, counters, stack))
+            }
+            Calls::InTurn(stack) => {
+                Called::Waiting(WaitingCall { entry, counters, stack: Arc::clone(stack) })
             }
             Calls::Method(finder, stack) => {
                 let (finder, stack) = (*finder, Arc::clone(stack));
@@ -214,7 +232,7 @@ async fn run_calls(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Opt
         if calls.peek().is_none_or(|next| next.priority() != priority) {
             match first {
                 Called::Function(call) => judged.push(run_call(hub, arrival, call).await?),
-                Called::Method(calls) => judged.extend(calls.run(hub, arrival).await?),
+                several => judged.extend(several.run(hub, arrival).await?),
             }
             continue;
         }
@@ -232,21 +250,51 @@ async fn run_calls(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Opt
 impl Called {
     fn priority(&self) -> i32 {
         match self {
-            Self::Function(Call { entry, .. }) | Self::Method(InstanceCalls { entry, .. }) => entry.priority,
+            Self::Function(Call { entry, .. })
+            | Self::Waiting(WaitingCall { entry, .. })
+            | Self::Method(InstanceCalls { entry, .. }) => entry.priority,
         }
     }
 
     async fn run(self, hub: &Arc<Hub>, arrival: &Arrival) -> Option<Vec<Judged>> {
         match self {
             Self::Function(call) => run_call(hub, arrival, call).await.map(|judged| vec![judged]),
+            Self::Waiting(WaitingCall { entry, counters, stack }) => {
+                let call = {
+                    let mut stack = stack.lock().await;
+                    stack.ready().await;
+                    Call::new(hub, arrival, entry, counters, &mut stack)
+                };
+                run_call(hub, arrival, call).await.map(|judged| vec![judged])
+            }
             Self::Method(calls) => calls.run(hub, arrival).await,
         }
     }
 }
 
+impl Call {
+    /// Calls a function through its layers, which must be ready.
+    fn new(
+        hub: &Arc<Hub>,
+        arrival: &Arrival,
+        entry: Arc<HandlerEntry>,
+        counters: Arc<Counters>,
+        stack: &mut Stack,
+    ) -> Self {
+        let metadata = arrival.metadata.clone();
+        let scope = Arc::new(Scope::new(Arc::clone(hub), Arc::clone(&entry), metadata.clone()));
+        let future = stack.call(Delivery::new(metadata, Arc::clone(&scope)));
+        Self { entry, counters, scope, future, instance: None }
+    }
+}
+
 async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Fate {
     let mut fate = Fate::Handled;
-    for judged in run_calls(hub, arrival, calls).await.unwrap_or_default() {
+    let Some(all) = run_calls(hub, arrival, calls).await else { return Fate::Dead };
+    for judged in all {
+        if is_command(&judged.entry) {
+            answer(hub, arrival, &judged.outcome).await;
+        }
         match judged.outcome {
             Outcome::Done(_) => judged.counters.handled.add_one(),
             outcome => {
@@ -274,7 +322,7 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
     let guarded = AssertUnwindSafe(CURRENT.scope(Arc::clone(&scope), future)).catch_unwind();
     let mut outcome = match guarded.instrument(span).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(error)) => Outcome::Failed(HandlerError::new(error)),
+        Ok(Err(error)) => judged(Outcome::Failed(HandlerError::new(error))),
         Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
     };
     let staged = scope.close();
@@ -291,42 +339,18 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
             }
         }
     }
-    Some(judge(hub, arrival, Judged { entry, counters, outcome, instance }).await)
+    Some(judge(arrival, Judged { entry, counters, outcome, instance }))
 }
 
-/// Tells whoever wants to know what became of a call: hook and log, and the sender of a command.
-pub(super) async fn judge(hub: &Arc<Hub>, arrival: &Arrival, mut judged: Judged) -> Judged {
+/// Tells whoever wants to know what became of a call: hook and log.
+pub(super) fn judge(arrival: &Arrival, judged: Judged) -> Judged {
     report(&judged, arrival);
-    if judged.entry.kind == HandlerKind::Message(crate::message::MessageKind::Command) {
-        judged.outcome = answer(hub, arrival, judged.outcome).await;
-    }
     judged
 }
 
 /// A lost connection says nothing about the message: it does not count as an attempt.
 fn is_interruption(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Disconnected | ErrorKind::TimedOut | ErrorKind::Closed)
-}
-
-/// Answers a command. An error is an answer too: the command is done unless its handler asks for another attempt.
-async fn answer(hub: &Arc<Hub>, arrival: &Arrival, outcome: Outcome) -> Outcome {
-    let request = &arrival.metadata.envelope;
-    let reply = match &outcome {
-        Outcome::Done(reply) => crate::command::reply(request, Ok(reply.as_deref().unwrap_or(b"null"))),
-        Outcome::Failed(error) if error.disposition().is_none() => crate::command::reply(request, Err(error)),
-        Outcome::DeadLetter(_, text) => crate::command::reply(request, Err(&HandlerError::new(text.clone()))),
-        _ => return outcome,
-    };
-    if let Some(reply) = reply {
-        // Whoever asked may be gone; nobody else wants the reply.
-        if let Err(error) = hub.send(Arc::new(reply)).await {
-            tracing::warn!(%error, "the reply to a command is lost");
-        }
-    }
-    match outcome {
-        Outcome::Failed(_) => Outcome::Discard,
-        outcome => outcome,
-    }
 }
 
 /// Tells the error hook and the log about a failed attempt.

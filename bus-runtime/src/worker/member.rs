@@ -28,6 +28,8 @@ pub(crate) struct Member {
 pub(super) enum Calls {
     /// The function.
     Function(Stack),
+    /// The function, when the message's turn has come: until then it keeps no layer from taking others.
+    InTurn(Arc<Mutex<Stack>>),
     /// The method, for each instance that is found when the message has begun.
     Method(InstanceFinder, Arc<Mutex<Stack>>),
 }
@@ -45,20 +47,22 @@ impl Member {
     pub(crate) fn new(entry: &Arc<HandlerEntry>, counters: &Arc<Counters>, layers: &Layers) -> Self {
         let stack = Stack::new(entry, layers);
         let calls = match entry.instances {
+            None if entry.ordered_by.is_some() => Calls::InTurn(Arc::new(Mutex::new(stack))),
             None => Calls::Function(stack),
             Some(finder) => Calls::Method(finder, Arc::new(Mutex::new(stack))),
         };
         Self { entry: Arc::clone(entry), counters: Arc::clone(counters), calls }
     }
 
-    /// Waits until the layers take a message; those of a method are waited for by each instance.
+    /// Waits until the layers take a message; those of a method are waited for by each instance, and those of a handler whose
+    /// messages wait for their turn by each message.
     ///
     /// # Cancel safety
     /// As [`Stack::ready`].
     pub(crate) async fn ready(&mut self) {
         match &mut self.calls {
             Calls::Function(stack) => stack.ready().await,
-            Calls::Method(..) => {}
+            Calls::InTurn(_) | Calls::Method(..) => {}
         }
     }
 }

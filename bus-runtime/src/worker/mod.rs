@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use futures_util::future::Either;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -14,10 +15,12 @@ use crate::seam;
 use crate::topology::QueueEntry;
 use crate::transport::{ConsumeOptions, Consumer, Incoming, Verdict};
 
+mod answer;
 mod fate;
 mod in_flight;
 mod instances;
 mod job;
+mod lanes;
 mod member;
 mod perform;
 
@@ -25,6 +28,7 @@ pub(crate) use in_flight::InFlight;
 pub(crate) use member::Member;
 
 use job::Job;
+use lanes::{Lanes, Slot};
 
 /// What the workers of an app have been told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +45,9 @@ pub(crate) struct Worker {
     queue: Arc<QueueEntry>,
     members: Vec<Member>,
     slots: Arc<Semaphore>,
+    /// Messages that may be here: those that have a slot and, on a queue with `ordered_by`, those that wait for their turn.
+    room: Arc<Semaphore>,
+    lanes: Option<Lanes>,
     running: JoinSet<()>,
     in_flight: Arc<InFlight>,
 }
@@ -53,7 +60,12 @@ impl Worker {
         in_flight: Arc<InFlight>,
     ) -> Self {
         let slots = Arc::new(Semaphore::new(usize::from(queue.concurrency)));
-        Self { hub, queue, members, slots, running: JoinSet::new(), in_flight }
+        let lanes = queue.ordered_by.is_some().then(Lanes::new);
+        let room = match lanes {
+            None => Arc::clone(&slots),
+            Some(_) => Arc::new(Semaphore::new(usize::from(queue.prefetch))),
+        };
+        Self { hub, queue, members, slots, room, lanes, running: JoinSet::new(), in_flight }
     }
 
     /// Starts to consume; the app is ready when all its workers are.
@@ -87,12 +99,12 @@ impl Worker {
         self.drain(consumer, phase).await
     }
 
-    /// Waits for a free slot, for the handlers' layers, and for the next message.
+    /// Waits for room, for the handlers' layers, and for the next message.
     async fn next(
         &mut self,
         consumer: &mut Box<dyn Consumer>,
     ) -> Option<Result<(Incoming, OwnedSemaphorePermit), Error>> {
-        let slot = Arc::clone(&self.slots).acquire_owned().await.ok()?;
+        let slot = Arc::clone(&self.room).acquire_owned().await.ok()?;
         for member in &mut self.members {
             member.ready().await;
         }
@@ -103,12 +115,16 @@ impl Worker {
     }
 
     /// Lets the handlers have a message. One that ends without waiting needs no task of its own.
-    async fn begin(&mut self, incoming: Incoming, slot: OwnedSemaphorePermit) {
+    async fn begin(&mut self, incoming: Incoming, room: OwnedSemaphorePermit) {
         let job = Job::new(&self.hub, &self.queue, &mut self.members, incoming);
         let counted = self.in_flight.enter();
+        let run = match &self.lanes {
+            None => Either::Left(job.run(Slot::free(room))),
+            Some(lanes) => Either::Right(lanes.run(job, &self.slots, room)),
+        };
         let mut work = Box::pin(async move {
             let _counted = counted;
-            job.run(slot).await;
+            run.await;
         });
         let first = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
         if first.is_pending() {
@@ -121,7 +137,7 @@ impl Worker {
     pub(crate) async fn run_once(&mut self) -> Result<usize, Error> {
         let mut taken = 0;
         loop {
-            let Some(slot) = Arc::clone(&self.slots).acquire_owned().await.ok() else { return Ok(taken) };
+            let Some(slot) = Arc::clone(&self.room).acquire_owned().await.ok() else { return Ok(taken) };
             for member in &mut self.members {
                 member.ready().await;
             }
@@ -135,9 +151,16 @@ impl Worker {
 
     /// Gives back what has not begun, finishes what has, and interrupts what takes too long.
     async fn drain(mut self, mut consumer: Box<dyn Consumer>, mut phase: watch::Receiver<Phase>) -> usize {
+        if let Some(lanes) = &self.lanes {
+            lanes.close();
+        }
         consumer.cancel().await;
         while let Some(item) = poll_fn(|cx| consumer.poll_next(cx)).await {
             let Ok(incoming) = item else { continue };
+            if self.lanes.is_some() {
+                // It stays unsettled, and goes back when what it must not overtake has ended.
+                continue;
+            }
             // The broker delivers it again to somebody else; an error means that it does so anyway.
             let _ = incoming.settler.settle(Verdict::Requeue);
         }

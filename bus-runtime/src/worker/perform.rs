@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::answer::{answer, is_command};
 use super::fate::Fate;
 use super::job::{Case, Judged};
 use crate::copies::{self, Failure};
@@ -12,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 use crate::policy::JITTER_BUCKETS;
 use crate::seam;
-use crate::settle::{Circumstances, Settlement, settlement, superseded};
+use crate::settle::{Circumstances, Settlement, of_command, settlement, superseded};
 use crate::topology::HandlerEntry;
 use crate::transport::Confirmation;
 
@@ -41,7 +42,10 @@ impl Verdicts {
         };
         let decide = |judged: Judged| {
             let entry = &judged.entry;
-            let settlement = settlement(&judged.outcome, &entry.retry, entry.on_error, now);
+            let mut settlement = settlement(&judged.outcome, &entry.retry, entry.on_error, now);
+            if is_command(entry) {
+                settlement = of_command(settlement, entry.on_error);
+            }
             (judged, settlement)
         };
         Self(judged.into_iter().map(decide).collect()).united()
@@ -75,12 +79,15 @@ impl Verdicts {
         }
     }
 
-    /// Publishes the copies that the settlements need.
+    /// Publishes the copies that the settlements need, and answers a command that is not handled again.
     ///
     /// # Cancel safety
     /// When it is dropped, the original is not settled: it will be handled again, although a copy may have been published.
     pub(super) async fn perform(self, case: &Case) -> Performed {
         for (judged, settlement) in self.0 {
+            if is_command(&judged.entry) && !settlement.is_another_attempt() {
+                answer(&case.hub, &case.arrival, &judged.outcome).await;
+            }
             let published = match copy(case, &judged, &settlement) {
                 Ok(None) => Ok(()),
                 Ok(Some(Copy { envelope, wait })) => offer(case, envelope, wait).await,

@@ -97,7 +97,7 @@ impl Walker {
                 let stand =
                     Stand { shared: Arc::clone(&self.shared), queue: *queue, spot: Mutex::new(Some(spot)) };
                 let settler = Settler::new(Arc::new(stand), 0);
-                return Some(Incoming { envelope, redelivered, delivery_count, settler });
+                return Some(Incoming { envelope, redelivered, delivery_count, defect: None, settler });
             }
         }
     }

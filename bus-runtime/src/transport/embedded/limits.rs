@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use super::ready::Entry;
+use crate::transport::PUBLISH_TIMEOUT;
 
 /// How many messages the broker holds unless told otherwise: together with their envelopes about half a gigabyte.
 pub(super) const MESSAGES_MAX: u64 = 1_000_000;
 
 /// How many bytes of bodies the broker holds unless told otherwise: the other half of what a worker's container has.
 pub(super) const BYTES_MAX: u64 = 1 << 30;
-
-/// How long a publisher waits for space unless told otherwise: as long as people wait before they look.
-pub(super) const PUBLISH_WAIT: Duration = Duration::from_secs(30);
 
 /// How much the broker holds at most.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +21,7 @@ pub(super) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { messages: MESSAGES_MAX, bytes: BYTES_MAX, publish_wait: PUBLISH_WAIT }
+        Self { messages: MESSAGES_MAX, bytes: BYTES_MAX, publish_wait: PUBLISH_TIMEOUT }
     }
 }
 

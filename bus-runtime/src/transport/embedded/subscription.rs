@@ -89,7 +89,8 @@ impl fmt::Debug for Subscription {
 impl Delivered {
     pub(super) fn into_incoming(self, desk: Arc<dyn SettleChannel>) -> Incoming {
         let Self { tag, envelope, redelivered, delivery_count, queue: _ } = self;
-        Incoming { envelope, redelivered, delivery_count, settler: Settler::new(desk, tag.to_tag()) }
+        let settler = Settler::new(desk, tag.to_tag());
+        Incoming { envelope, redelivered, delivery_count, defect: None, settler }
     }
 }
 

@@ -69,7 +69,7 @@ impl Source {
         let consuming =
             channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default());
         let deliveries = ask(&live, &request, consuming).await?;
-        let settlements = Arc::new(Settlements::new(channel));
+        let settlements = Arc::new(Settlements::new(channel, &live));
         Ok(Subscription { live, settlements, deliveries, since: Instant::now(), settled_at_cancel: None })
     }
 
@@ -310,6 +310,6 @@ pub(super) fn incoming(
     let (tag, redelivered) = (delivery.delivery_tag, delivery.redelivered);
     let envelope = to_envelope(delivery)?;
     let delivery_count = envelope.headers.int(DELIVERY_COUNT).and_then(|count| u32::try_from(count).ok());
-    let settler = Settler::new(settlements.clone(), tag);
-    Ok(Incoming { envelope, redelivered, delivery_count, settler })
+    let (defect, settler) = (settlements.defect(tag), Settler::new(settlements.clone(), tag));
+    Ok(Incoming { envelope, redelivered, delivery_count, defect, settler })
 }

@@ -38,7 +38,7 @@ impl Getter {
         match shared.filter(|settlements| settlements.channel().status().connected()) {
             Some(settlements) => Ok(settlements),
             None => {
-                let settlements = Arc::new(Settlements::new(live.channel().await?));
+                let settlements = Arc::new(Settlements::new(live.channel().await?, live));
                 *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&settlements);
                 Ok(settlements)
             }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions};
 
+use super::connection::{Defects, Live};
 use crate::error::{Error, ErrorKind};
 use crate::transport::{SettleChannel, Verdict};
 
@@ -15,16 +17,22 @@ use crate::transport::{SettleChannel, Verdict};
 /// and lapin refuses to send on a channel that has ended.
 pub(super) struct Settlements {
     channel: Channel,
+    defects: Arc<Defects>,
     count: AtomicU64,
 }
 
 impl Settlements {
-    pub(super) fn new(channel: Channel) -> Self {
-        Self { channel, count: AtomicU64::new(0) }
+    pub(super) fn new(channel: Channel, live: &Live) -> Self {
+        Self { channel, defects: live.defects.clone(), count: AtomicU64::new(0) }
     }
 
     pub(super) fn channel(&self) -> &Channel {
         &self.channel
+    }
+
+    /// What was wrong with a message of this channel as it came over the wire.
+    pub(super) fn defect(&self, tag: u64) -> Option<String> {
+        self.defects.take(self.channel.id(), tag)
     }
 
     /// How many messages have been settled.

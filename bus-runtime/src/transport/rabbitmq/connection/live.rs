@@ -1,13 +1,14 @@
 //! A connection that stands, and who is at its other end.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::Connection;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::REQUEST_TIMEOUT;
+use super::{Defects, REQUEST_TIMEOUT};
 use crate::broker_url::{AmqpUrl, Host};
 use crate::error::Error;
 use crate::transport::rabbitmq::reply;
@@ -19,15 +20,18 @@ pub(in crate::transport::rabbitmq) struct Peer {
     pub(in crate::transport::rabbitmq) user: String,
     pub(in crate::transport::rabbitmq) vhost: String,
     pub(in crate::transport::rabbitmq) vhost_is_implied: bool,
+    /// We log in as our certificate.
+    pub(in crate::transport::rabbitmq) external: bool,
 }
 
 impl Peer {
     pub(in crate::transport::rabbitmq) fn new(url: &AmqpUrl, host: &Host) -> Self {
         Self {
             host: host.clone(),
-            user: url.user.clone(),
+            user: if url.external { "(client certificate)".to_owned() } else { url.user.clone() },
             vhost: url.vhost.clone(),
             vhost_is_implied: url.vhost_is_implied,
+            external: url.external,
         }
     }
 }
@@ -38,6 +42,8 @@ pub(in crate::transport::rabbitmq) struct Live {
     pub(in crate::transport::rabbitmq) peer: Peer,
     /// Product and version of the server.
     pub(in crate::transport::rabbitmq) server: String,
+    /// What was wrong with messages that nobody has taken yet.
+    pub(in crate::transport::rabbitmq) defects: Arc<Defects>,
     /// Why the broker takes no publishes for now.
     pub(super) blocked: watch::Sender<Option<String>>,
 }
