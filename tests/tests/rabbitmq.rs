@@ -10,6 +10,8 @@ mod confirms;
 mod lost;
 #[path = "rabbitmq/refused.rs"]
 mod refused;
+#[path = "rabbitmq/secrets.rs"]
+mod secrets;
 #[path = "rabbitmq/tls.rs"]
 mod tls;
 

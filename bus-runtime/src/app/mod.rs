@@ -24,10 +24,14 @@ use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{BoxFuture, Transport};
 
 mod bus;
+mod ending;
 mod filter;
 mod instances;
 
-pub use bus::{Bus, Drained};
+pub use bus::Bus;
+#[cfg(feature = "cli")]
+pub(crate) use bus::Running;
+pub use ending::Drained;
 use instances::GivenInstances;
 
 type Setup = Box<dyn FnOnce(App) -> BoxFuture<'static, Result<App, BoxError>> + Send>;

@@ -19,6 +19,7 @@ mod publish;
 mod report;
 mod run;
 mod setup;
+mod signals;
 mod table;
 mod topology;
 
@@ -33,7 +34,7 @@ Exit codes:
   3   some of it could not be done
   69  the broker can't be reached
   70  internal error
-  75  handlers were interrupted; their messages went back to their queues
+  75  handlers were interrupted, and their messages went back to their queues; or the embedded broker still held messages
   77  the broker refused the user
   78  the configuration or the handlers are wrong";
 

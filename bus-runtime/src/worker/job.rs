@@ -100,6 +100,11 @@ impl Job {
         job
     }
 
+    /// The handler that it is for; the first of several.
+    pub(super) fn handler(&self) -> Option<Arc<HandlerEntry>> {
+        self.calls.first().map(|called| Arc::clone(called.entry()))
+    }
+
     fn find_calls(&mut self, members: &mut [Member]) {
         let mut filtered = false;
         for member in members {
@@ -248,12 +253,16 @@ async fn run_calls(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Opt
 }
 
 impl Called {
-    fn priority(&self) -> i32 {
+    fn entry(&self) -> &Arc<HandlerEntry> {
         match self {
             Self::Function(Call { entry, .. })
             | Self::Waiting(WaitingCall { entry, .. })
-            | Self::Method(InstanceCalls { entry, .. }) => entry.priority,
+            | Self::Method(InstanceCalls { entry, .. }) => entry,
         }
+    }
+
+    fn priority(&self) -> i32 {
+        self.entry().priority
     }
 
     async fn run(self, hub: &Arc<Hub>, arrival: &Arrival) -> Option<Vec<Judged>> {

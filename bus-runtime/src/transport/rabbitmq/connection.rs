@@ -224,7 +224,13 @@ impl Link {
                 _ = closing.wait_for(|closing| *closing) => return None,
                 () = tokio::time::sleep(backoff.next()) => {}
             }
-            match self.try_again().await {
+            // A host that never answers must not keep the program from ending.
+            let tried = tokio::select! {
+                biased;
+                _ = closing.wait_for(|closing| *closing) => return None,
+                tried = self.try_again() => tried,
+            };
+            match tried {
                 Ok(live) => {
                     tracing::info!(role = self.role.as_str(), host = %live.peer.host, "connected to RabbitMQ again");
                     *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
