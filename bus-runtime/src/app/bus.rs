@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -21,7 +21,9 @@ use crate::publish::Publisher;
 use crate::seam;
 use crate::topology::{HandlerEntry, Plan, QueueEntry, naming};
 use crate::transport::embedded::EmbeddedBroker;
-use crate::transport::{ConnectionStatus, ConsumeOptions, Transport, TransportDescription};
+use crate::transport::{
+    ConnectionStatus, ConsumeOptions, Consumer, Lookout, Standing, Transport, TransportDescription,
+};
 use crate::worker::{self, InFlight, Member, Phase, Worker};
 
 /// A running app. It publishes, through [`Publisher`], and is shut down with [`shutdown`](Self::shutdown).
@@ -48,6 +50,8 @@ pub(crate) struct Running {
     pub(crate) counters: Vec<Arc<Counters>>,
     pub(crate) embedded: Option<EmbeddedBroker>,
     pub(crate) in_flight: Arc<InFlight>,
+    /// What tells whether each queue is consumed.
+    lookouts: Mutex<Vec<(QueueName, Lookout)>>,
     pub(super) phase: watch::Sender<Phase>,
 }
 
@@ -85,6 +89,7 @@ pub(super) async fn prepare(
         plan,
         embedded,
         in_flight: Arc::default(),
+        lookouts: Mutex::default(),
         phase: watch::Sender::new(Phase::Running),
     };
     let running = Arc::new(running);
@@ -106,6 +111,7 @@ impl Bus {
         for queue in &running.plan.queues {
             let worker = running.worker(queue, layers);
             let consumer = worker.consume().await?;
+            running.look_out(&queue.name, &*consumer);
             ready.push((worker, consumer));
         }
         if !running.plan.queues.is_empty() {
@@ -113,6 +119,7 @@ impl Bus {
             let options =
                 ConsumeOptions { prefetch: worker::DUE_PREFETCH, tag: format!("{}.due", running.hub.worker) };
             let consumer = running.hub.transport.consume(&queue, options).await?;
+            running.look_out(&queue, &*consumer);
             let due = worker::run_due(Arc::clone(&running.hub), consumer, running.phase.subscribe());
             self.due = Some(seam::spawn("due", due));
         }
@@ -156,6 +163,13 @@ impl Bus {
     #[must_use]
     pub fn status(&self) -> ConnectionStatus {
         self.running.hub.transport.status()
+    }
+
+    /// Whether each queue of the app is consumed right now, `bus.due` included. It never asks the broker.
+    #[must_use]
+    pub fn consumers(&self) -> Vec<(QueueName, Standing)> {
+        let lookouts = self.running.lookouts.lock().unwrap_or_else(PoisonError::into_inner);
+        lookouts.iter().map(|(queue, lookout)| (queue.clone(), lookout())).collect()
     }
 
     #[cfg(any(feature = "cli", feature = "testing"))]
@@ -210,6 +224,11 @@ impl Bus {
 }
 
 impl Running {
+    fn look_out(&self, queue: &QueueName, consumer: &dyn Consumer) {
+        let mut lookouts = self.lookouts.lock().unwrap_or_else(PoisonError::into_inner);
+        lookouts.push((queue.clone(), consumer.lookout()));
+    }
+
     pub(crate) fn worker(&self, queue: &Arc<QueueEntry>, layers: &Layers) -> Worker {
         let members =
             queue.members.iter().map(|entry| Member::new(entry, &self.counters_of(entry), layers)).collect();

@@ -253,6 +253,9 @@ pub trait Consumer: fmt::Debug + Send {
     /// consumer lives on.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Incoming, Error>>>;
 
+    /// What tells, while somebody else polls the consumer, whether it receives.
+    fn lookout(&self) -> Lookout;
+
     /// Asks the broker for no more messages. What had arrived already still comes out of `poll_next`, then its end.
     fn cancel(&mut self) -> BoxFuture<'_, ()>;
 
@@ -280,6 +283,18 @@ pub trait Browser: fmt::Debug + Send {
     /// # Errors
     /// What the broker says; everything that was not removed is back in the queue then, too.
     fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), Error>>;
+}
+
+/// Whether a consumer receives, as of now. It never asks the broker.
+pub type Lookout = Arc<dyn Fn() -> Standing + Send + Sync>;
+
+/// Whether a consumer receives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The broker delivers to it.
+    Receiving,
+    /// It was lost and is on its way back, or has ended; and why.
+    Away(String),
 }
 
 /// A message as a transport hands it over: to settle exactly once.

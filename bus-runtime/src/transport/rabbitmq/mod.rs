@@ -35,6 +35,7 @@ mod reply;
 mod settle;
 mod tls;
 
+use self::backoff::Pace;
 use self::browse::RabbitBrowser;
 use self::connection::{Address, Link, Live, REQUEST_TIMEOUT, Role};
 use self::consume::{RabbitConsumer, Source};
@@ -113,14 +114,17 @@ impl RabbitMq {
         let RabbitMqOptions { name, publish_timeout, management_url, tls } = options;
         let address = Arc::new(Address::new(url, tls));
         let declared = Arc::new(Declared::default());
-        let consuming = Link::start(Role::Consume, address.clone(), &name, declared.clone()).await?;
-        let publishing = match Link::start(Role::Publish, address.clone(), &name, declared.clone()).await {
-            Ok(link) => link,
-            Err(error) => {
-                consuming.stop();
-                return Err(error);
-            }
-        };
+        let pace = Arc::new(Pace::default());
+        let consuming =
+            Link::start(Role::Consume, address.clone(), &name, declared.clone(), pace.clone()).await?;
+        let publishing =
+            match Link::start(Role::Publish, address.clone(), &name, declared.clone(), pace).await {
+                Ok(link) => link,
+                Err(error) => {
+                    consuming.stop();
+                    return Err(error);
+                }
+            };
         let server = consuming.live().map_or_else(|| "RabbitMQ".to_owned(), |live| live.server.clone());
         let publisher = Publishing::start(publishing.clone(), publish_timeout);
         Ok(Self {
