@@ -46,6 +46,7 @@ mod counters;
 mod due;
 mod hub;
 mod publish;
+mod rename;
 mod seam;
 mod shutdown;
 mod worker;

@@ -12,7 +12,7 @@ use super::fate::{self, Fate};
 use super::instances::InstanceCalls;
 use super::lanes::{self, Slot};
 use super::member::{Calls, Member, Stack};
-use super::perform::{Performed, Verdicts};
+use super::perform::{self, Performed, Verdicts};
 use crate::arrival::{self, Arrival};
 use crate::counters::Counters;
 use crate::delivery::Delivery;
@@ -156,12 +156,12 @@ impl Job {
     /// Settles a message that no handler was called for.
     async fn refuse(self, outcome: Outcome) {
         if let Outcome::DeadLetter(DeadLetterReason::TooLarge, _) = outcome {
-            // A copy with its story would not fit into a frame: the broker's own dead-lettering moves it as it is.
-            self.right.settle(Verdict::Reject);
+            // A copy with its story would not fit into a frame.
+            give_up(&self.case, self.right).await;
             return fate::tell(&self.case, Fate::Dead).await;
         }
         let Some(first) = self.case.queue.members.first() else {
-            return self.right.settle(Verdict::Reject);
+            return give_up(&self.case, self.right).await;
         };
         let instance = self.case.arrival.instance.clone();
         let judged = Judged {
@@ -178,14 +178,35 @@ impl Job {
         let Self { case, right, .. } = self;
         let verdicts = Verdicts::of(&case, judged);
         let decided = verdicts.fate();
-        let (verdict, decided) = match verdicts.perform(&case).await {
-            Performed::Done => (Verdict::Ack, decided),
-            // The broker itself moves it to the dead letters.
-            Performed::Refused => (Verdict::Reject, Fate::Dead),
+        let decided = match verdicts.perform(&case).await {
+            Performed::Done => {
+                right.settle(Verdict::Ack);
+                decided
+            }
+            Performed::Refused => {
+                give_up(&case, right).await;
+                Fate::Dead
+            }
         };
-        right.settle(verdict);
         fate::tell(&case, decided).await;
     }
+}
+
+/// Moves a message to the dead letters as it is. The broker itself does it, but for a queue of others, which may have been
+/// declared without dead letters.
+async fn give_up(case: &Case, right: Arc<Right>) {
+    if !case.queue.foreign {
+        return right.settle(Verdict::Reject);
+    }
+    let verdict = match perform::bury(case).await {
+        Ok(()) => Verdict::Ack,
+        Err(error) => {
+            tracing::error!(queue = %case.queue.name, %error, "a message can be moved to no dead letters; it stays in its queue");
+            crate::seam::sleep(perform::OFFER_AGAIN.1).await;
+            Verdict::Requeue
+        }
+    };
+    right.settle(verdict);
 }
 
 impl Case {
