@@ -24,6 +24,8 @@ pub(crate) struct Arrival {
     pub(crate) first_failed_at: Option<SystemTime>,
     /// Of a command: when nobody waits for its reply any more. Whoever sent it says so, not this worker.
     pub(crate) deadline: Option<SystemTime>,
+    /// Where its fate is to be told, and its number there: somebody has replayed it and waits.
+    pub(crate) awaited: Option<(QueueName, i64)>,
 }
 
 impl Arrival {
@@ -48,6 +50,9 @@ impl Arrival {
             instance: own(header::INSTANCE).map(str::to_owned),
             requeues: number(header::REQUEUES, REQUEUES_MAX),
             first_failed_at: own(header::FIRST_FAILED_AT).and_then(time),
+            awaited: own(header::REPLAY_TO)
+                .and_then(|name| QueueName::new(name).ok())
+                .zip(headers.int(header::REPLAY)),
             metadata: Metadata {
                 exchange: exchange.unwrap_or_else(|| envelope.exchange.clone()),
                 routing_key: routing_key.unwrap_or_else(|| envelope.routing_key.clone()),

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::Mutex;
 use tracing::Instrument;
 
+use super::fate::{self, Fate};
 use super::instances::InstanceCalls;
 use super::lanes::{self, Slot};
 use super::member::{Calls, Member, SharedCalls, Stack};
@@ -161,7 +162,9 @@ impl Job {
         let calls = std::mem::take(&mut self.calls);
         if self.case.queue.ack == AckMode::OnReceive {
             self.case.right.settle(Verdict::Ack);
-            return stuck::free(slot, self.case.run_unacknowledged(calls).await);
+            let (fate, stuck) = self.case.run_unacknowledged(calls).await;
+            stuck::free(slot, stuck);
+            return fate::tell(&self.case, fate).await;
         }
         let Some(mut judged) = run_calls(&self.case.hub, &self.case.arrival, calls).await else {
             drop(slot);
@@ -175,7 +178,8 @@ impl Job {
     async fn refuse(self, refused: Refused) {
         let Refused::As(outcome) = refused else {
             self.case.answer(&Err(CommandFailure::expired())).await;
-            return self.case.right.settle(Verdict::Ack);
+            self.case.right.settle(Verdict::Ack);
+            return fate::tell(&self.case, Fate::Dead).await;
         };
         let Some(first) = self.case.queue.members.first().cloned() else {
             return give_up(&self.case).await;
@@ -185,7 +189,8 @@ impl Job {
                 self.case.answer(&command::answer(&outcome)).await;
             }
             // A copy with its story would not fit into a frame.
-            return give_up(&self.case).await;
+            give_up(&self.case).await;
+            return fate::tell(&self.case, Fate::Dead).await;
         }
         let instance = self.case.arrival.instance.clone();
         let counters = Arc::default();
@@ -196,10 +201,18 @@ impl Job {
     async fn settle(self, judged: Vec<Judged>) {
         let case = self.case;
         let verdicts = Verdicts::of(&case, judged);
-        match verdicts.perform(&case).await {
-            Performed::Done => case.right.settle(Verdict::Ack),
-            Performed::Refused => give_up(&case).await,
-        }
+        let decided = verdicts.fate();
+        let decided = match verdicts.perform(&case).await {
+            Performed::Done => {
+                case.right.settle(Verdict::Ack);
+                decided
+            }
+            Performed::Refused => {
+                give_up(&case).await;
+                Fate::Dead
+            }
+        };
+        fate::tell(&case, decided).await;
     }
 }
 
@@ -296,10 +309,12 @@ impl Case {
         }
     }
 
-    /// Runs the handlers of a message that is acknowledged already. Says which of them go on.
-    async fn run_unacknowledged(&self, calls: Vec<Called>) -> Vec<Stuck> {
-        let mut stuck = Vec::new();
-        for judged in run_calls(&self.hub, &self.arrival, calls).await.unwrap_or_default() {
+    /// Runs the handlers of a message that is acknowledged already. Says what became of it, and which of them go on.
+    async fn run_unacknowledged(&self, calls: Vec<Called>) -> (Fate, Vec<Stuck>) {
+        let (mut fate, mut stuck) = (Fate::Handled, Vec::new());
+        let all = run_calls(&self.hub, &self.arrival, calls).await;
+        let Some(all) = all else { return (Fate::Dead, stuck) };
+        for judged in all {
             stuck.extend(judged.stuck);
             if judged.entry.is_command() {
                 self.answer(&command::answer(&judged.outcome)).await;
@@ -307,12 +322,13 @@ impl Case {
             match judged.outcome {
                 Outcome::Done(_) | Outcome::Ack => judged.counters.handled.add_one(),
                 outcome => {
+                    fate = Fate::Dead;
                     judged.counters.discarded.add_one();
                     tracing::error!(handler = %judged.entry.name, ?outcome, "failed after the message was acknowledged");
                 }
             }
         }
-        stuck
+        (fate, stuck)
     }
 
     fn unknown(&self) -> Outcome {

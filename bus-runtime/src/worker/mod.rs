@@ -17,6 +17,7 @@ use crate::transport::{ConsumeOptions, Consumer, Incoming};
 
 mod drain;
 mod due;
+mod fate;
 mod in_flight;
 mod instances;
 mod job;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::fate::Fate;
 use super::job::{Case, Judged};
 use crate::arrival::Arrival;
 use crate::command::{Answer, CommandFailure, answer};
@@ -97,6 +98,20 @@ impl Verdicts {
         let needs_none =
             |settlement: &Settlement| matches!(settlement, Settlement::Ack | Settlement::Discard);
         !self.0.iter().all(|(_, settlement)| needs_none(settlement))
+    }
+
+    /// What they mean for the message as a whole.
+    pub(super) fn fate(&self) -> Fate {
+        let settlements = || self.0.iter().map(|(_, settlement)| settlement);
+        if settlements().any(|one| matches!(one, Settlement::DeadLetter { .. })) {
+            Fate::Dead
+        } else if settlements()
+            .any(|one| matches!(one, Settlement::Retry { .. } | Settlement::Requeue { .. }))
+        {
+            Fate::Open
+        } else {
+            Fate::Handled
+        }
     }
 
     /// Publishes the copies that the settlements need, and answers a command that is not handled again.
