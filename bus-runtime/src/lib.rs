@@ -35,6 +35,7 @@ mod delivery;
 mod extract;
 mod instances;
 pub mod middleware;
+mod right;
 mod scope;
 mod settle;
 
@@ -106,7 +107,7 @@ pub use envelope::{Envelope, HeaderValue, Headers, Properties, Text, header};
 pub use error::{BoxError, Error, ErrorKind, Place};
 pub use extract::{
     Arguments, Attempt, BODY_MAX, CapturedWord, Context, CorrelationId, FromDelivery, Json, MessageId,
-    MessageOf, Raw, Redelivered, State, Timestamp,
+    MessageOf, Raw, Redelivered, Settle, State, Timestamp,
 };
 pub use instances::Instances;
 pub use message::{Command, Event, Kind, Message, MessageKind, MessageType, Publishable, Task};
@@ -133,7 +134,8 @@ pub mod prelude {
 
     pub use crate::{
         BoxError, Context, Headers, Instances, Json, Message, MessageOf, Outcome, Publisher, RoutingKey,
-        State, ack, audit, controller, message_handler, nack, react, reject, requeue, retry, retry_later,
+        Settle, State, ack, audit, controller, message_handler, nack, react, reject, requeue, retry,
+        retry_later,
     };
 
     #[cfg(feature = "testing")]
