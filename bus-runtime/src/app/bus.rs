@@ -17,8 +17,9 @@ use crate::error::Error;
 use crate::hub::Hub;
 use crate::middleware::Layers;
 use crate::names::QueueName;
-use crate::provision;
+use crate::provision::{self, Declare};
 use crate::publish::Publisher;
+use crate::rename;
 use crate::seam;
 use crate::topology::{HandlerEntry, Plan, QueueEntry, naming};
 use crate::transport::embedded::EmbeddedBroker;
@@ -41,6 +42,8 @@ pub struct Bus {
     pub(super) running: Arc<Running>,
     pub(super) workers: Vec<JoinHandle<usize>>,
     pub(super) due: Option<JoinHandle<()>>,
+    pub(super) movers: Vec<JoinHandle<()>>,
+    declare: Declare,
     pub(super) grace: Duration,
     pub(super) admin: Option<Admin>,
 }
@@ -91,6 +94,9 @@ pub(super) async fn prepare(
     if provision::is_worth_a_note(config.declare, &plan.topology, embedded.is_some()) {
         provision::remember(&transport, &plan.topology, &app.owner(&config)).await;
     }
+    if config.declare != Declare::Never {
+        provision::cut_off(&*transport, &plan.renamed).await?;
+    }
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
     hub.instances = app.instances.values();
@@ -112,6 +118,8 @@ pub(super) async fn prepare(
         running,
         workers: Vec::new(),
         due: None,
+        movers: Vec::new(),
+        declare: config.declare,
         grace: config.grace,
         admin: None,
     };
@@ -139,6 +147,10 @@ impl Bus {
             let due = seam::spawn("due", due);
             running.keep_an_eye_on(&queue, due.abort_handle());
             self.due = Some(due);
+        }
+        for renamed in &running.plan.renamed {
+            let mover = rename::run(Arc::clone(&running.hub), renamed.clone(), self.declare);
+            self.movers.push(seam::spawn("rename", mover));
         }
         for ((worker, consumer), queue) in ready.into_iter().zip(&running.plan.queues) {
             let worker = worker::start(worker, consumer, running.phase.subscribe());
@@ -223,6 +235,9 @@ impl Bus {
         let (mut total, mut interrupted) = (0, 0);
         loop {
             let mut taken = 0;
+            for renamed in &running.plan.renamed {
+                rename::run_once(&running.hub, renamed).await;
+            }
             for worker in &mut workers {
                 let (handled, cut_short) = worker.run_once(&mut phase).await?;
                 taken += handled;
@@ -289,6 +304,7 @@ impl Running {
             discarded: counters.discarded.get(),
             published: counters.published.get(),
             slot_wait: counters.slot_wait.get(),
+            stuck: counters.stuck.get(),
         });
         Stats { published, unroutable, handlers: handlers.collect() }
     }

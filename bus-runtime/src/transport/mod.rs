@@ -48,6 +48,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// What the broker says.
     fn inspect<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Option<QueueState>, Error>>;
 
+    /// Whether an exchange exists; needs no permission to configure it.
+    ///
+    /// # Errors
+    /// What the broker says.
+    fn has_exchange<'a>(&'a self, exchange: &'a ExchangeName) -> BoxFuture<'a, Result<bool, Error>>;
+
     /// How an exchange differs from this declaration; `None` when it does not exist. Changes nothing.
     ///
     /// # Errors

@@ -11,7 +11,8 @@ use super::answer::{answer, is_command};
 use super::instances::InstanceCalls;
 use super::lanes::{self, Slot};
 use super::member::{Calls, Member, Stack};
-use super::perform::{Performed, Verdicts};
+use super::perform::{self, Performed, Verdicts};
+use super::stuck::{self, Stuck};
 use crate::arrival::{self, Arrival};
 use crate::counters::Counters;
 use crate::delivery::Delivery;
@@ -76,6 +77,8 @@ pub(super) struct Judged {
     pub(super) instance: Option<String>,
     /// The call has acknowledged the message itself.
     pub(super) acknowledged: bool,
+    /// It is a plain function that goes on.
+    pub(super) stuck: Option<Stuck>,
 }
 
 impl Job {
@@ -143,22 +146,24 @@ impl Job {
         let Case { hub, queue, arrival } = &self.case;
         if queue.ack == AckMode::OnReceive {
             self.right.settle(Verdict::Ack);
-            return run_unacknowledged(hub, arrival, calls).await;
+            return stuck::free(slot, run_unacknowledged(hub, arrival, calls).await);
         }
-        let judged = run_calls(hub, arrival, calls).await;
-        drop(slot);
-        let Some(judged) = judged else { return self.right.settle(Verdict::Requeue) };
+        let Some(mut judged) = run_calls(hub, arrival, calls).await else {
+            drop(slot);
+            return self.right.settle(Verdict::Requeue);
+        };
+        stuck::free(slot, judged.iter_mut().filter_map(|judged| judged.stuck.take()).collect());
         self.settle(judged).await;
     }
 
     /// Settles a message that no handler was called for.
     async fn refuse(self, outcome: Outcome) {
         if let Outcome::DeadLetter(DeadLetterReason::TooLarge, _) = outcome {
-            // A copy with its story would not fit into a frame: the broker's own dead-lettering moves it as it is.
-            return self.right.settle(Verdict::Reject);
+            // A copy with its story would not fit into a frame.
+            return give_up(&self.case, self.right).await;
         }
         let Some(first) = self.case.queue.members.first() else {
-            return self.right.settle(Verdict::Reject);
+            return give_up(&self.case, self.right).await;
         };
         let instance = self.case.arrival.instance.clone();
         let judged = Judged {
@@ -167,6 +172,7 @@ impl Job {
             outcome,
             instance,
             acknowledged: false,
+            stuck: None,
         };
         self.settle(vec![judged]).await;
     }
@@ -176,10 +182,26 @@ impl Job {
         let verdicts = Verdicts::of(&case, judged);
         match verdicts.perform(&case).await {
             Performed::Done => right.settle(Verdict::Ack),
-            // The broker itself moves it to the dead letters.
-            Performed::Refused => right.settle(Verdict::Reject),
+            Performed::Refused => give_up(&case, right).await,
         }
     }
+}
+
+/// Moves a message to the dead letters as it is. The broker itself does it, but for a queue of others, which may have been
+/// declared without dead letters.
+async fn give_up(case: &Case, right: Arc<Right>) {
+    if !case.queue.foreign {
+        return right.settle(Verdict::Reject);
+    }
+    let verdict = match perform::bury(case).await {
+        Ok(()) => Verdict::Ack,
+        Err(error) => {
+            tracing::error!(queue = %case.queue.name, %error, "a message can be moved to no dead letters; it stays in its queue");
+            crate::seam::sleep(perform::OFFER_AGAIN.1).await;
+            Verdict::Requeue
+        }
+    };
+    right.settle(verdict);
 }
 
 impl Case {
@@ -299,8 +321,11 @@ impl Call {
     }
 }
 
-async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) {
+/// Runs the handlers of a message that is acknowledged already. Says which of them go on.
+async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Vec<Stuck> {
+    let mut stuck = Vec::new();
     for judged in run_calls(hub, arrival, calls).await.unwrap_or_default() {
+        stuck.extend(judged.stuck);
         if is_command(&judged.entry) {
             answer(hub, arrival, &judged.outcome).await;
         }
@@ -312,6 +337,7 @@ async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called
             }
         }
     }
+    stuck
 }
 
 /// Runs one handler and sends what it has published. `None` as for [`run_calls`].
@@ -332,6 +358,7 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
         Ok(Err(error)) => judged(Outcome::Failed(HandlerError::new(error))),
         Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
     };
+    let stuck = scope.goes_on().map(|returned| Stuck::new(&entry, &counters, returned));
     let Closed { drafts, sent, acknowledged } = scope.close();
     counters.published.add(sent);
     outcome = explicit(&entry, outcome, acknowledged);
@@ -348,7 +375,7 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
             }
         }
     }
-    Some(judge(arrival, Judged { entry, counters, outcome, instance, acknowledged }))
+    Some(judge(arrival, Judged { entry, counters, outcome, instance, acknowledged, stuck }))
 }
 
 /// With `ack = "manual"` a handler says what becomes of the message. One that says nothing has failed: its message is neither
@@ -374,7 +401,8 @@ fn is_interruption(kind: ErrorKind) -> bool {
 }
 
 /// Tells the error hook and the log about a failed attempt.
-fn report(Judged { entry, counters, outcome, instance, acknowledged: _ }: &Judged, arrival: &Arrival) {
+fn report(judged: &Judged, arrival: &Arrival) {
+    let Judged { entry, counters, outcome, instance, acknowledged: _, stuck: _ } = judged;
     let Outcome::Failed(error) = outcome else { return };
     counters.failed.add_one();
     tracing::warn!(

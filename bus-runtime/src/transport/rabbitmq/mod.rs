@@ -164,6 +164,10 @@ impl Transport for RabbitMq {
         Box::pin(async move { declare::inspect(&*self.live().await?, queue).await })
     }
 
+    fn has_exchange<'a>(&'a self, exchange: &'a ExchangeName) -> BoxFuture<'a, Result<bool, Error>> {
+        Box::pin(async move { probe::has_exchange(&*self.live().await?, exchange).await })
+    }
+
     fn compare_exchange<'a>(
         &'a self,
         wanted: &'a Exchange,
