@@ -124,14 +124,15 @@ async fn a_broker_that_blocks() {
     assert_eq!(get(at, "/readyz").await.1["status"], "ready");
     node.ctl(&["set_vm_memory_high_watermark", "0"]).await;
     // The broker blocks a connection when it publishes.
-    let publisher = bus.publisher();
-    let publishing = tokio::spawn(async move { publisher.react("a.b", &()).await });
-    eventually("the block", async || get(at, "/readyz").await.1["status"] == "degraded").await;
-    let (status, told) = get(at, "/readyz").await;
-    assert_eq!((status, told["broker"]["connection"].as_str()), (200, Some("blocked")), "{told}");
-    assert!(told["problems"][0].as_str().is_some_and(|problem| problem.contains("memory")), "{told}");
-    node.ctl(&["set_vm_memory_high_watermark", "0.4"]).await;
-    publishing.await.expect("no panic").expect("the broker takes it in the end");
+    let seen = async {
+        eventually("the block", async || get(at, "/readyz").await.1["status"] == "degraded").await;
+        let (status, told) = get(at, "/readyz").await;
+        assert_eq!((status, told["broker"]["connection"].as_str()), (200, Some("blocked")), "{told}");
+        assert!(told["problems"][0].as_str().is_some_and(|problem| problem.contains("memory")), "{told}");
+        node.ctl(&["set_vm_memory_high_watermark", "0.4"]).await;
+    };
+    let (published, ()) = tokio::join!(async { bus.react("a.b", &()).await }, seen);
+    published.expect("the broker takes it in the end");
     eventually("the end of the block", async || get(at, "/readyz").await.1["status"] == "ready").await;
     bus.shutdown().await;
 }
