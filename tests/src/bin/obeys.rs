@@ -79,7 +79,7 @@ async fn obey(
         Deed::Hangs => std::future::pending().await,
         Deed::Blocks => std::thread::sleep(time),
         Deed::Awaits => shutdown.begins().await,
-        Deed::Aborts => std::process::abort(),
+        Deed::Aborts => std::process::exit(101),
         Deed::Later => {}
         Deed::Ends | Deed::Tells | Deed::Fails | Deed::Panics => tokio::time::sleep(time).await,
     }
