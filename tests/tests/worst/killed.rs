@@ -14,7 +14,7 @@ use crate::worker::{End, ONE_THREAD, Stage, Worker, order};
 /// How a client begins to acknowledge a message: class and method of `basic.ack`.
 const ACK: [u8; 4] = [0, 60, 0, 80];
 
-pub(crate) async fn publish(arena: &Arena, ledger: &Ledger, id: u64, does: &str, ms: u64) {
+async fn publish(arena: &Arena, ledger: &Ledger, id: u64, does: &str, ms: u64) {
     ledger.attempted(id);
     order(arena, id, does, ms).await;
     ledger.confirmed(id);
@@ -25,12 +25,16 @@ pub(crate) fn note(ledger: &Ledger, end: &End) {
 }
 
 /// Writes down what is left in the queue and with the dead letters.
-pub(crate) async fn note_rest(arena: &Arena, ledger: &Ledger) {
+async fn note_rest(arena: &Arena, ledger: &Ledger) {
+    note_rest_of(arena, ledger, "orders").await;
+}
+
+pub(crate) async fn note_rest_of(arena: &Arena, ledger: &Ledger, queue: &str) {
     let id = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).unwrap()["id"].as_u64().unwrap();
-    for message in arena.take("orders").await {
+    for message in arena.take(queue).await {
         ledger.queued(id(&message.body));
     }
-    for message in arena.take("orders.dead").await {
+    for message in arena.take(&format!("{queue}.dead")).await {
         ledger.dead(id(&message.body));
     }
 }
