@@ -15,7 +15,7 @@ use super::drain::{self, Rest};
 use super::phase::{self, Phase};
 use crate::seam;
 use crate::topology::plan::DELIVERY_LIMIT;
-use crate::transport::{Consumer, Incoming, Verdict};
+use crate::transport::{Consumer, Incoming};
 
 /// From so many deliveries on a message is a suspect: more than a few lost connections cause, and far below the limit.
 const SUSPECT_FROM: u32 = 10;
@@ -87,9 +87,7 @@ impl Worker {
             room = room => room.ok(),
         };
         let Some(room) = room else {
-            // The broker delivers it again to somebody else; an error means that it does so anyway.
-            let _ = incoming.settler.settle(Verdict::Requeue);
-            return;
+            return drain::give_back(incoming);
         };
         for member in &mut self.members {
             member.ready().await;
