@@ -13,5 +13,7 @@ mod ending;
 mod inside;
 #[path = "worst/killed.rs"]
 mod killed;
+#[path = "worst/poison.rs"]
+mod poison;
 #[path = "worst/worker.rs"]
 mod worker;

@@ -132,8 +132,8 @@ impl Bus {
         let running = Arc::clone(&self.running);
         let mut ready = Vec::new();
         for queue in &running.plan.queues {
-            let worker = running.worker(queue, layers);
-            let consumer = worker.consume().await?;
+            let mut worker = running.worker(queue, layers);
+            let consumer = worker.start_to_consume().await?;
             running.look_out(&queue.name, &*consumer);
             ready.push((worker, consumer));
         }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::Worker;
 use super::phase::{Phase, time_is_up};
 use crate::seam;
-use crate::transport::{Consumer, Verdict};
+use crate::transport::{Consumer, Incoming, Verdict};
 
 /// How long a consumer or a connection may take to flush and close: while the handlers would still have time, and after it.
 const CLOSE_TIMEOUT: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(2));
@@ -71,9 +71,9 @@ pub(super) async fn cancel(consumer: &mut Box<dyn Consumer>, phase: &mut watch::
     let giving_back = async {
         consumer.cancel().await;
         while let Some(item) = poll_fn(|cx| consumer.poll_next(cx)).await {
-            // An error means that it goes back anyway.
-            let (Ok(incoming), Rest::Requeued) = (item, rest) else { continue };
-            let _ = incoming.settler.settle(Verdict::Requeue);
+            if let (Ok(incoming), Rest::Requeued) = (item, rest) {
+                give_back(incoming);
+            }
         }
     };
     tokio::select! {
@@ -81,6 +81,12 @@ pub(super) async fn cancel(consumer: &mut Box<dyn Consumer>, phase: &mut watch::
         () = giving_back => {}
         () = time_is_up(phase) => {}
     }
+}
+
+/// Gives back a message that has not begun: the broker delivers it again, to somebody else.
+pub(super) fn give_back(incoming: Incoming) {
+    // An error means that it goes back anyway.
+    let _ = incoming.settler.settle(Verdict::Requeue);
 }
 
 /// Closes a consumer.

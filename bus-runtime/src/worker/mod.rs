@@ -27,6 +27,7 @@ mod member;
 mod perform;
 mod phase;
 mod stuck;
+mod suspects;
 
 pub(crate) use drain::close_timeout;
 #[cfg(feature = "cli")]
@@ -75,11 +76,12 @@ impl Worker {
     }
 
     /// Starts to consume; the app is ready when all its workers are.
-    pub(crate) async fn consume(&self) -> Result<Box<dyn Consumer>, Error> {
-        let options = ConsumeOptions {
-            prefetch: self.queue.prefetch,
-            tag: format!("{}.{}", self.hub.worker, self.queue.name),
-        };
+    pub(crate) async fn start_to_consume(&mut self) -> Result<Box<dyn Consumer>, Error> {
+        self.consume(self.queue.prefetch).await
+    }
+
+    async fn consume(&mut self, prefetch: u16) -> Result<Box<dyn Consumer>, Error> {
+        let options = ConsumeOptions { prefetch, tag: format!("{}.{}", self.hub.worker, self.queue.name) };
         self.hub.transport.consume(&self.queue.name, options).await
     }
 
@@ -96,6 +98,13 @@ impl Worker {
                 next = self.next(&mut consumer) => next,
             };
             match next {
+                Some(Ok((incoming, slot))) if suspects::is_suspect(&incoming) => {
+                    drop(slot);
+                    match self.one_at_a_time(consumer, incoming, &mut phase).await {
+                        Some(next) => consumer = next,
+                        None => return self.finish(&mut phase).await,
+                    }
+                }
                 Some(Ok((incoming, slot))) => self.begin(incoming, slot).await,
                 Some(Err(error)) => self.report(&error),
                 None => break,

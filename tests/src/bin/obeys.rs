@@ -50,6 +50,11 @@ struct Told {
     id: u64,
 }
 
+/// The same, for a handler that takes many at once.
+#[derive(Serialize, Deserialize, Message)]
+#[event("order.horde")]
+struct HordeOrder(Order);
+
 /// The same, for a plain function.
 #[derive(Serialize, Deserialize, Message)]
 #[event("order.block")]
@@ -69,6 +74,25 @@ struct BlockingOrder {
 async fn obey(
     order: Order,
     attempt: Attempt,
+    shutdown: Shutdown,
+    bus: Publisher,
+) -> Result<Outcome, BoxError> {
+    carry_out(order, attempt, shutdown, bus).await
+}
+
+#[message_handler(HordeOrder, queue = "horde", concurrency = 64, timeout = "none", retry = "none")]
+async fn obey_in_hordes(
+    HordeOrder(order): HordeOrder,
+    attempt: Attempt,
+    shutdown: Shutdown,
+    bus: Publisher,
+) -> Result<Outcome, BoxError> {
+    carry_out(order, attempt, shutdown, bus).await
+}
+
+async fn carry_out(
+    order: Order,
+    attempt: Attempt,
     mut shutdown: Shutdown,
     bus: Publisher,
 ) -> Result<Outcome, BoxError> {
@@ -79,7 +103,7 @@ async fn obey(
         Deed::Hangs => std::future::pending().await,
         Deed::Blocks => std::thread::sleep(time),
         Deed::Awaits => shutdown.begins().await,
-        Deed::Aborts => std::process::abort(),
+        Deed::Aborts => std::process::exit(101),
         Deed::Later => {}
         Deed::Ends | Deed::Tells | Deed::Fails | Deed::Panics => tokio::time::sleep(time).await,
     }

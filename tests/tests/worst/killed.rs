@@ -20,17 +20,21 @@ async fn publish(arena: &Arena, ledger: &Ledger, id: u64, does: &str, ms: u64) {
     ledger.confirmed(id);
 }
 
-fn note(ledger: &Ledger, end: &End) {
+pub(crate) fn note(ledger: &Ledger, end: &End) {
     end.handled.iter().for_each(|id| ledger.handled(*id));
 }
 
 /// Writes down what is left in the queue and with the dead letters.
 async fn note_rest(arena: &Arena, ledger: &Ledger) {
+    note_rest_of(arena, ledger, "orders").await;
+}
+
+pub(crate) async fn note_rest_of(arena: &Arena, ledger: &Ledger, queue: &str) {
     let id = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).unwrap()["id"].as_u64().unwrap();
-    for message in arena.take("orders").await {
+    for message in arena.take(queue).await {
         ledger.queued(id(&message.body));
     }
-    for message in arena.take("orders.dead").await {
+    for message in arena.take(&format!("{queue}.dead")).await {
         ledger.dead(id(&message.body));
     }
 }
@@ -163,16 +167,18 @@ async fn r3_k7_the_attempt_survives_worker_channel_and_broker() {
     let worker = Worker::start(&arena, &node.url(), &[("BUS_SHUTDOWN_GRACE", "0")]).await;
     worker.until("the retry is on its way", |worker| worker.log().contains("will be tried again")).await;
     node.restart().await;
-    worker.until_said("begun", 2).await;
-    assert_eq!(worker.said("begun"), ["1 1", "1 2"]);
+    // How far it gets before the broker is gone is a matter of chance; that it goes on from there is not.
+    worker.until("it is called again", |worker| worker.said("begun").contains(&"1 2".to_owned())).await;
+    let mut begun = worker.said("begun");
     worker.signal("TERM");
-    let end = worker.ended().await;
-    assert_eq!(end.code(), 75, "{}", end.log);
-    note(&ledger, &end);
+    note(&ledger, &worker.ended().await);
 
     let worker = Worker::start(&arena, &node.url(), &[]).await;
     arena.until_ready("orders.dead", 1).await;
-    assert_eq!(worker.said("begun"), ["1 2", "1 3"]);
+    begun.extend(worker.said("begun"));
+    assert!(begun.is_sorted(), "no attempt is forgotten: {begun:?}");
+    begun.dedup();
+    assert_eq!(begun, ["1 1", "1 2", "1 3"]);
     closes_a_channel(&node, &arena, &ledger, &worker).await;
     worker.signal("TERM");
     note(&ledger, &worker.ended().await);

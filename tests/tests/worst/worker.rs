@@ -220,6 +220,11 @@ impl Stage {
         Worker::start(&self.arena, &self.url, environment).await
     }
 
+    /// A worker in this corner, ready or not.
+    pub(crate) fn spawn(&self) -> Worker {
+        Worker::spawn(&[], &[("BROKER_URL", &self.url), ("PREFIX", &self.arena.name(""))])
+    }
+
     /// A proxy to the broker, and the address through it.
     pub(crate) fn proxy(&self) -> (Proxy, String) {
         let url = BrokerUrl::parse(&self.url).unwrap();

@@ -1,0 +1,129 @@
+//! Messages that have been delivered again and again without being settled: one of them may kill its worker, and takes with it
+//! whatever the worker holds besides. They are handled one at a time, with nothing else in hand.
+//!
+//! A quorum queue counts the deliveries of each message that the worker holds when it dies. Were all of the prefetch counted
+//! along with the one that kills, all of it would reach the delivery limit, and be dead without having been handled.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::Worker;
+use super::drain::{self, Rest};
+use super::phase::{self, Phase};
+use crate::seam;
+use crate::topology::plan::DELIVERY_LIMIT;
+use crate::transport::{Consumer, Incoming};
+
+/// From so many deliveries on a message is a suspect: more than a few lost connections cause, and far below the limit.
+const SUSPECT_FROM: u32 = 10;
+/// For how long a suspect waits for other messages of this worker to end. Handlers without a timeout may never do.
+const ALONE_AFTER: Duration = Duration::from_secs(30);
+/// How long to wait before the queue is consumed again when that failed.
+const CONSUME_AGAIN: Duration = Duration::from_secs(1);
+
+pub(super) fn is_suspect(incoming: &Incoming) -> bool {
+    incoming.delivery_count.is_some_and(|count| count >= SUSPECT_FROM)
+}
+
+impl Worker {
+    /// Handles a suspect, and what comes after it one at a time until that is no suspect. Gives back the consumer to go on with;
+    /// `None` when there is none because the app drains.
+    pub(super) async fn one_at_a_time(
+        &mut self,
+        mut consumer: Box<dyn Consumer>,
+        suspect: Incoming,
+        phase: &mut watch::Receiver<Phase>,
+    ) -> Option<Box<dyn Consumer>> {
+        tracing::warn!(
+            queue = %self.queue.name,
+            message_id = suspect.envelope.properties.message_id.as_deref(),
+            deliveries = suspect.delivery_count,
+            limit = DELIVERY_LIMIT,
+            "a message was delivered many times and never settled: it may kill its worker, so messages are taken one at a time"
+        );
+        drain::cancel(&mut consumer, phase, Rest::Requeued).await;
+        let others_end = tokio::time::timeout(ALONE_AFTER, self.idle(phase));
+        if others_end.await.is_err() {
+            tracing::warn!(queue = %self.queue.name, running = self.running.len(), "a suspect is handled beside messages that do not end");
+        }
+        let (mut next, mut is_narrow) = (Some(suspect), false);
+        loop {
+            if let Some(incoming) = next.take() {
+                let was_suspect = is_suspect(&incoming);
+                self.alone(incoming, phase).await;
+                if phase.borrow().is_draining() {
+                    return Some(consumer);
+                }
+                if !was_suspect {
+                    tracing::info!(queue = %self.queue.name, "past the suspects: messages are taken side by side again");
+                    return self.consume_anew(consumer, self.queue.prefetch, phase).await;
+                }
+                if !is_narrow {
+                    consumer = self.consume_anew(consumer, 1, phase).await?;
+                    is_narrow = true;
+                }
+            }
+            let item = tokio::select! {
+                biased;
+                () = phase::drains(phase) => return Some(consumer),
+                item = poll_fn(|cx| consumer.poll_next(cx)) => item?,
+            };
+            match item {
+                Ok(incoming) => next = Some(incoming),
+                Err(error) => self.report(&error),
+            }
+        }
+    }
+
+    /// Handles one message and waits for its end.
+    async fn alone(&mut self, incoming: Incoming, phase: &mut watch::Receiver<Phase>) {
+        let room = Arc::clone(&self.room).acquire_owned();
+        let room = tokio::select! {
+            biased;
+            () = phase::drains(phase) => None,
+            room = room => room.ok(),
+        };
+        let Some(room) = room else {
+            return drain::give_back(incoming);
+        };
+        for member in &mut self.members {
+            member.ready().await;
+        }
+        self.begin(incoming, room).await;
+        self.idle(phase).await;
+    }
+
+    /// Waits until nothing runs, or the app drains.
+    async fn idle(&mut self, phase: &mut watch::Receiver<Phase>) {
+        let all_end = async { while self.running.join_next().await.is_some() {} };
+        tokio::select! {
+            biased;
+            () = all_end => {}
+            () = phase::drains(phase) => {}
+        }
+    }
+
+    /// Closes the consumer, whose messages are settled, and consumes with another prefetch; again and again while that fails.
+    async fn consume_anew(
+        &mut self,
+        consumer: Box<dyn Consumer>,
+        prefetch: u16,
+        phase: &mut watch::Receiver<Phase>,
+    ) -> Option<Box<dyn Consumer>> {
+        drain::close(consumer, phase).await;
+        loop {
+            match self.consume(prefetch).await {
+                Ok(consumer) => return Some(consumer),
+                Err(error) => self.report(&error),
+            }
+            tokio::select! {
+                biased;
+                () = phase::drains(phase) => return None,
+                () = seam::sleep(CONSUME_AGAIN) => {}
+            }
+        }
+    }
+}
