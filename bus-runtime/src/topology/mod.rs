@@ -5,6 +5,7 @@ mod declaration;
 mod definitions;
 pub mod delay;
 pub mod diff;
+pub(crate) mod glob;
 mod handler;
 pub mod naming;
 mod order;
