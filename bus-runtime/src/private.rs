@@ -25,7 +25,7 @@ pub use crate::registration::{
     ErrorRegistration, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, NO_OPTIONS, RetryOptions,
     Timeout,
 };
-pub use crate::topology::{Overflow, QueueType};
+pub use crate::topology::{ExchangeKind, Overflow, QueueType};
 pub use crate::transport::BoxFuture;
 
 use crate::extract::{CapturedWord, MessageOf};
