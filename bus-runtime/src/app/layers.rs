@@ -93,7 +93,7 @@ impl App {
                 ("layer_on", glob, plan.handlers.iter().map(|entry| entry.name.as_str()).collect())
             }
         };
-        let meant = closest(wanted, known.into_iter());
+        let meant = closest(wanted, known);
         let meant = meant.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
         let text = format!("{what}(\"{wanted}\") is for none of {} handlers{meant}", plan.handlers.len());
         Err(Error::new(ErrorKind::UnknownHandler, text)

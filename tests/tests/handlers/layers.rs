@@ -214,7 +214,7 @@ pub(crate) mod layers_of_tower {
     #[react("tower.timeout", group = "timeout", retry = "none")]
     async fn slow(calls: State<Calls>) {
         calls.add("timeout");
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Side by side in the handler's own concurrency; what is too much is tried again later.
