@@ -225,7 +225,7 @@ where
         let _held = held;
         handler()
     };
-    crate::seam::blocking(run).await
+    crate::seam::blocking(|| crate::middleware::carrying_place(run)).await
 }
 
 /// The identity of a function item.

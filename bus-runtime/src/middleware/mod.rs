@@ -24,14 +24,15 @@ use crate::transport::BoxFuture;
 
 mod from_fn;
 mod guard;
+mod panics;
 mod ready_made;
 
 pub use from_fn::{FromFn, FromFnService, Next, from_fn};
 pub use ready_made::{ReadyMade, Running, logging, timing, validation};
 
 #[cfg(feature = "cli")]
-pub(crate) use guard::panic_text;
-pub(crate) use guard::panicked;
+pub(crate) use panics::panic_text;
+pub(crate) use panics::{carrying_place, note_places, panicked};
 
 /// A handler with the layers around it: what a layer of [`App::layer`](crate::App::layer) wraps.
 pub struct HandlerService(Box<dyn BoxedService>);
