@@ -107,7 +107,7 @@ fn options_for_what_others_own() {
 fn options_in_other_words() {
     let arguments = quote! {
         "wiki.#", timeout = "none", retry = "none", requeue_on_exception = false, exception_handler = report,
-        auto_ack = false, fanout = "each", crate = ::facade::bus,
+        auto_ack = false, fanout = "each", when = |message| message.body_len() > 0, crate = ::facade::bus,
     };
     check(
         "options_in_other_words",
@@ -333,7 +333,7 @@ const ODD_ARGUMENTS: &[&str] = &[
     "r#type",
     "r#type = 3",
     "\"a\", when = 3",
-    "\"a\", when = |m| true",
+    "\"a\", error_hook = |m| true",
     "\"a\", max_length = 1.0",
     "\"a\", priority = --1",
     "\"a\", priority = -\"1\"",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use syn::{ExprPath, LitStr};
+use syn::{Expr, ExprPath, LitStr};
 
 use crate::args::{Args, OptionArg};
 use crate::errors::Errors;
@@ -62,7 +62,7 @@ pub(crate) struct Options {
     pub(crate) name: Slot<LitStr>,
     pub(crate) group: Slot<LitStr>,
     pub(crate) priority: Slot<i32>,
-    pub(crate) when: Slot<ExprPath>,
+    pub(crate) when: Slot<Expr>,
     pub(crate) ordered_by: Slot<LitStr>,
     pub(crate) queue_type: Slot<QueueType>,
     pub(crate) max_length: Slot<u64>,
@@ -171,7 +171,9 @@ impl Options {
             "name" => once.set(&mut self.name, values::name),
             "group" => once.set(&mut self.group, values::name),
             "priority" => once.set(&mut self.priority, |option| values::number(option, i32::MIN..=i32::MAX)),
-            "when" => once.set(&mut self.when, |option| values::function(option, FILTER_SIGNATURE)),
+            "when" => {
+                once.set(&mut self.when, |option| values::function_or_closure(option, FILTER_SIGNATURE));
+            }
             "ordered_by" => once.set(&mut self.ordered_by, values::order),
             "queue_type" => once.set(&mut self.queue_type, |option| values::word(option, QUEUE_TYPE)),
             "max_length" => {

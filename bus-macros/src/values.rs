@@ -218,6 +218,14 @@ pub(crate) fn captured(order: &str) -> Option<&str> {
     order.strip_prefix('{')?.strip_suffix('}')
 }
 
+/// The path of a function with this signature, or a closure.
+pub(crate) fn function_or_closure(option: &OptionArg, signature: &str) -> syn::Result<Expr> {
+    match single(option, &format!("{} = my_function", option.name()))? {
+        closure @ Expr::Closure(_) => Ok(closure.clone()),
+        _ => function(option, signature).map(Expr::Path),
+    }
+}
+
 /// The path of a function with this signature.
 pub(crate) fn function(option: &OptionArg, signature: &str) -> syn::Result<ExprPath> {
     let name = option.name();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::envelope::{Envelope, Headers, header};
+use crate::extract::Context;
 use crate::names::{ExchangeName, QueueName, RoutingKey};
 use crate::scope::Scope;
 
@@ -120,6 +121,12 @@ impl Metadata {
     #[must_use]
     pub fn headers(&self) -> &Headers {
         &self.envelope.headers
+    }
+
+    /// On whose behalf it was sent: project, mount point, user and session.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        Context::of(&self.envelope)
     }
 
     /// All its properties.

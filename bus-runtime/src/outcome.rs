@@ -34,6 +34,19 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// One word for it, as it stands in logs.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Done(_) | Self::Ack => "done",
+            Self::Retry(_) => "retry",
+            Self::Requeue => "requeue",
+            Self::DeadLetter(..) => "dead_letter",
+            Self::Discard => "discard",
+            Self::Failed(_) => "failed",
+        }
+    }
+
     /// Whether the handler has succeeded.
     #[must_use]
     pub fn is_success(&self) -> bool {

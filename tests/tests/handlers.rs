@@ -32,6 +32,8 @@ mod health;
 mod input;
 #[path = "handlers/instances.rs"]
 mod instances;
+#[path = "handlers/layers.rs"]
+mod layers;
 #[path = "handlers/nested.rs"]
 mod nested;
 #[path = "handlers/ordering.rs"]
@@ -132,6 +134,11 @@ on_both! {
     command::every_end_is_answered,
     command::r9_no_such_handler_is_not_retried,
     errors::each_variant_decides,
+    layers::l8_filters,
+    layers::l8_layers_are_called_in_their_order,
+    layers::ready_made_layers,
+    layers::layers_of_tower,
+    layers::a_rate_limit_of_tower_delays,
     early::k3_after_ack_the_handler_goes_on,
     early::an_early_ack_is_one_at_once,
     early::manual_is_said_or_it_has_failed,

@@ -24,6 +24,7 @@ const _: () = {
                 on_error: __bus::Some(__bus::OnError::DeadLetter),
                 error_hook: __bus::Some(report),
                 ack: __bus::Some(__bus::AckMode::Manual),
+                when: __bus::Some(|message| message.body_len() > 0),
                 fanout_each: true,
                 ..__bus::NO_OPTIONS
             })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::{Config, closest};
 use crate::error::{Error, ErrorKind};
 use crate::names::QueueName;
-use crate::topology::{Destination, Plan, QueueEntry};
+use crate::topology::{Destination, Plan, QueueEntry, glob::matches};
 
 /// The plan with the chosen handlers only. Queues and bindings of the others stay declared: they are not gone, somebody else
 /// runs them.
@@ -67,55 +67,4 @@ fn meant<'p>(word: &str, paths: impl Iterator<Item = &'p str> + Clone) -> Option
         |path: &'p str| path.rmatch_indices("::").nth(words - 1).map_or(path, |(at, _)| &path[at + 2..]);
     let close = closest(word, paths.clone()).or_else(|| closest(word, paths.clone().map(tail)))?;
     paths.into_iter().find(|path| *path == close || tail(path) == close)
-}
-
-/// Whether a name matches a glob in which `*` stands for any text. A glob without `::` also matches the last word of a name.
-pub(crate) fn matches(glob: &str, name: &str) -> bool {
-    let whole = glob_matches(glob, name);
-    let last = name.rsplit("::").next().unwrap_or(name);
-    whole || (!glob.contains("::") && glob_matches(glob, last))
-}
-
-fn glob_matches(glob: &str, text: &str) -> bool {
-    let mut parts = glob.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    true
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_any_text() {
-        let table = [
-            ("wiki::*", "wiki::on_wiki", true),
-            ("wiki::*", "wiki::pages::saved", true),
-            ("wiki::*", "wikis::on_wiki", false),
-            ("*", "anything", true),
-            ("*::on_wiki", "app::wiki::on_wiki", true),
-            ("app::*::on_*", "app::wiki::on_wiki", true),
-            ("app::*::on_*", "app::wiki::index", false),
-            ("on_wiki", "wiki::on_wiki", true),
-            ("on_wik", "wiki::on_wiki", false),
-            ("", "wiki", false),
-        ];
-        for (glob, name, wanted) in table {
-            assert_eq!(matches(glob, name), wanted, "{glob} on {name}");
-        }
-    }
 }

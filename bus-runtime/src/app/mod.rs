@@ -5,19 +5,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tower_layer::Layer;
-use tower_service::Service;
-
 use crate::admin::{Admin, AdminPort};
 use crate::broker_url::BrokerUrl;
 use crate::config::{Config, Patience};
 use crate::dead_letters::DeadLetters;
-use crate::delivery::Delivery;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::extract::{Arguments, StateMap};
 use crate::hub::Observer;
-use crate::middleware::{HandlerService, Layers};
-use crate::outcome::Outcome;
+use crate::middleware::Layers;
 use crate::provision::{Owner, Provision};
 use crate::registration::HandlerRegistration;
 use crate::topology::{HandlerEntry, Plan, plan};
@@ -29,6 +24,7 @@ mod ending;
 mod filter;
 mod health;
 mod instances;
+mod layers;
 
 pub use bus::Bus;
 pub(crate) use bus::Running;
@@ -132,19 +128,6 @@ impl App {
     /// one without methods that are handlers.
     pub fn instance<T: Send + Sync + 'static>(mut self, instance: T) -> Self {
         self.instances.insert(instance);
-        self
-    }
-
-    /// Puts a `tower::Layer` around every handler. The first layer is the outermost; the handler's timeout and the catching of
-    /// its panics are inside of all of them, so that waiting in a layer is not billed to the handler.
-    pub fn layer<L>(mut self, layer: L) -> Self
-    where
-        L: Layer<HandlerService> + Send + Sync + 'static,
-        L::Service: Service<Delivery, Response = Outcome> + Send + 'static,
-        <L::Service as Service<Delivery>>::Error: Into<BoxError>,
-        <L::Service as Service<Delivery>>::Future: Send + 'static,
-    {
-        self.layers.push(layer);
         self
     }
 
@@ -290,6 +273,7 @@ impl App {
         let plan = self.plan_with(&config).map_err(first)?;
         self.check_state(&plan)?;
         self.instances.check(&plan, &self.registrations)?;
+        self.check_layers(&config)?;
         Ok((config, plan))
     }
 

@@ -1,4 +1,13 @@
-//! Code around the handlers: any `tower::Layer`, and the layers that every handler has.
+//! Code around the handlers: any `tower::Layer`, layers of one function, and the layers that every handler has.
+//!
+//! A layer wraps a service that takes a [`Delivery`] and answers an [`Outcome`]. [`App::layer`](crate::App::layer) puts it around
+//! every handler, [`App::layer_for`](crate::App::layer_for) around those of a group, [`App::layer_on`](crate::App::layer_on) around
+//! those with a name. The first that is added is the outermost, whichever of the three it was; the handler's timeout and the catching
+//! of its panics are inside of all of them. [`from_fn`] makes a layer of one async function.
+//!
+//! Layers of `tower` that hold back messages, such as `RateLimit` and `ConcurrencyLimit`, hold them back in the broker: a worker takes
+//! a message when the layers of its handler are ready. An error of a layer, such as that of `LoadShed` or `Timeout`, is a failure of
+//! the handler, which its `on_error` decides about. Each handler has layers of its own; what they are to share they share by an `Arc`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,11 +19,16 @@ use tower_service::Service;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::outcome::Outcome;
-use crate::topology::HandlerEntry;
+use crate::topology::{HandlerEntry, glob};
 use crate::transport::BoxFuture;
 
+mod from_fn;
 mod guard;
 mod panics;
+mod ready_made;
+
+pub use from_fn::{FromFn, FromFnService, Next, from_fn};
+pub use ready_made::{ReadyMade, Running, logging, timing, validation};
 
 #[cfg(feature = "cli")]
 pub(crate) use panics::panic_text;
@@ -96,23 +110,58 @@ where
 
 /// The layers of an app, outermost first.
 #[derive(Clone, Default)]
-pub(crate) struct Layers(Vec<Arc<dyn Fn(HandlerService) -> HandlerService + Send + Sync>>);
+pub(crate) struct Layers(Vec<(Around, Wrap)>);
+
+type Wrap = Arc<dyn Fn(HandlerService) -> HandlerService + Send + Sync>;
+
+/// Which handlers a layer is around.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Around {
+    /// All of them.
+    All,
+    /// Those of a group.
+    Group(String),
+    /// Those whose name matches a glob.
+    Named(String),
+}
+
+impl Around {
+    fn holds(&self, entry: &HandlerEntry) -> bool {
+        match self {
+            Self::All => true,
+            Self::Group(group) => *group == entry.group,
+            Self::Named(glob) => glob::matches(glob, &entry.name),
+        }
+    }
+}
 
 impl Layers {
     /// Adds a layer inside of those that are there.
-    pub(crate) fn push<L>(&mut self, layer: L)
+    pub(crate) fn push<L>(&mut self, around: Around, layer: L)
     where
         L: Layer<HandlerService> + Send + Sync + 'static,
         L::Service: Service<Delivery, Response = Outcome> + Send + 'static,
         <L::Service as Service<Delivery>>::Error: Into<BoxError>,
         <L::Service as Service<Delivery>>::Future: Send + 'static,
     {
-        self.0.push(Arc::new(move |inner| HandlerService::wrap(layer.layer(inner))));
+        self.0.push((around, Arc::new(move |inner| HandlerService::wrap(layer.layer(inner)))));
     }
 
-    /// A handler with all layers around it.
+    /// A handler with all layers around it that are meant for it.
     pub(crate) fn around(&self, entry: &Arc<HandlerEntry>) -> HandlerService {
-        self.0.iter().rev().fold(HandlerService::of(Arc::clone(entry)), |inner, layer| layer(inner))
+        let own = self.0.iter().rev().filter(|(around, _)| around.holds(entry));
+        own.fold(HandlerService::of(Arc::clone(entry)), |inner, (_, layer)| layer(inner))
+    }
+
+    /// Whether there are layers that are not around every handler.
+    pub(crate) fn are_for_some(&self) -> bool {
+        self.0.iter().any(|(around, _)| *around != Around::All)
+    }
+
+    /// The first group or glob that no handler has.
+    pub(crate) fn of_nobody(&self, handlers: &[Arc<HandlerEntry>]) -> Option<&Around> {
+        let mut named = self.0.iter().map(|(around, _)| around).filter(|around| **around != Around::All);
+        named.find(|around| !handlers.iter().any(|entry| around.holds(entry)))
     }
 }
 

@@ -6,6 +6,7 @@ mod definitions;
 pub mod delay;
 pub mod diff;
 mod foreign;
+pub(crate) mod glob;
 mod handler;
 pub mod naming;
 mod order;
