@@ -105,6 +105,24 @@ fn options_in_other_words() {
 }
 
 #[test]
+fn batch() {
+    let item = quote! {
+        async fn index(pages: Vec<Json<Page>>, name: Vec<String>, db: State<Db>) -> Result<Vec<Outcome>, DbError> {
+            db.insert(pages).await
+        }
+    };
+    check("batch", react(quote!("wiki.{name}", batch(size = 100, wait = "500ms")), item));
+}
+
+#[test]
+fn plain_batch() {
+    let item = quote! {
+        fn count(views: Batch<Viewed>) {}
+    };
+    check("plain_batch", handler(Attribute::MessageHandler, quote!(Viewed, batch(size = 100)), item));
+}
+
+#[test]
 fn captures() {
     let item = quote! {
         async fn notify(page: PageId, edit: Json<Edit>, mail: State<Mailer>) -> Result<(), MailError> {

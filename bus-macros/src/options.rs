@@ -5,6 +5,7 @@ use std::time::Duration;
 use syn::{ExprPath, LitStr};
 
 use crate::args::{Args, OptionArg};
+use crate::batch::Batch;
 use crate::errors::Errors;
 use crate::retry::Retry;
 use crate::slots::{Names, Once, Slot};
@@ -26,6 +27,7 @@ const NAMES: Names = Names {
         "priority",
         "when",
         "ordered_by",
+        "batch",
         "queue_type",
         "max_length",
         "overflow",
@@ -37,7 +39,7 @@ const NAMES: Names = Names {
         "crate",
     ],
     aliases: &["auto_ack", "exception_handler", "nack_on_exception", "requeue_on_exception"],
-    unavailable: &["batch", "breaker", "declare", "exchange", "exchange_kind", "formerly", "rate_limit"],
+    unavailable: &["breaker", "declare", "exchange", "exchange_kind", "formerly", "rate_limit"],
     foreign: suggest::foreign,
 };
 
@@ -60,6 +62,7 @@ pub(crate) struct Options {
     pub(crate) priority: Slot<i32>,
     pub(crate) when: Slot<ExprPath>,
     pub(crate) ordered_by: Slot<LitStr>,
+    pub(crate) batch: Slot<Batch>,
     pub(crate) queue_type: Slot<QueueType>,
     pub(crate) max_length: Slot<u64>,
     pub(crate) overflow: Slot<Overflow>,
@@ -150,6 +153,7 @@ impl Options {
             "priority" => once.set(&mut self.priority, |option| values::number(option, i32::MIN..=i32::MAX)),
             "when" => once.set(&mut self.when, |option| values::function(option, FILTER_SIGNATURE)),
             "ordered_by" => once.set(&mut self.ordered_by, values::order),
+            "batch" => once.set(&mut self.batch, Batch::read),
             "queue_type" => once.set(&mut self.queue_type, |option| values::word(option, QUEUE_TYPE)),
             "max_length" => {
                 once.set(&mut self.max_length, |option| values::number(option, 1..=LENGTH_MAX));

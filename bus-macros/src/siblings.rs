@@ -51,8 +51,27 @@ pub(crate) fn check_same_kind(attribute: Attribute, args: &Args, siblings: &[Sib
     }
 }
 
+/// Arguments are made of one message or of many, whichever attribute it came by. Answers which attributes lack `batch` and have
+/// been told so, by their index.
+pub(crate) fn check_batch(args: &Args, siblings: &[Sibling], errors: &Errors) -> Vec<usize> {
+    let has_batch = |args: &Args| args.options.iter().any(|option| option.name() == "batch");
+    let ours = has_batch(args);
+    let mut others = siblings.iter().filter(|sibling| has_batch(&sibling.args) != ours).peekable();
+    if !ours {
+        if others.peek().is_some() {
+            errors.add(args.subjects.first(), errors::options::batch_on_each());
+        }
+        return Vec::new();
+    }
+    let lacking = others.inspect(|Sibling { args, .. }| {
+        errors.add(args.subjects.first(), errors::options::batch_on_each());
+    });
+    lacking.map(|sibling| sibling.index).collect()
+}
+
 fn check_options(args: &Args, same: &[&Sibling], errors: &Errors) {
-    for option in &args.options {
+    // `batch` changes the arguments, which all attributes share.
+    for option in args.options.iter().filter(|option| option.name() != "batch") {
         let name = option.name();
         let name = options::canonical(&name);
         let mut theirs = same.iter().flat_map(|sibling| &sibling.args.options);

@@ -73,8 +73,12 @@ impl<'a> HandlerSpec<'a> {
         let mut validated = Validated { spec: None, reported: Vec::new(), last: siblings.is_empty() };
         let (Some(signature), Some((kind, keys))) = (&item.signature, subject) else { return validated };
         validated.reported = siblings::check_captures(&args, signature, &siblings, errors);
+        validated.reported.extend(siblings::check_batch(&args, &siblings, errors));
         let captures = check_captures(&keys, signature, errors);
         check_order(&options, &kind, &keys, errors);
+        if let (Some(batch), Some(_)) = (&options.batch, signature.receiver) {
+            errors.add(&batch.keyword, options_texts::batch_method());
+        }
         let warnings = keys.iter().filter_map(|key| warning(key, args.name)).collect();
         let sources = signature.arguments.iter().map(|argument| source(argument, &captures)).collect();
         let site = args.site.map_or_else(Span::call_site, |attribute| attribute.pound_token.span);

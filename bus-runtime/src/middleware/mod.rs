@@ -7,17 +7,22 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::outcome::Outcome;
-use crate::topology::HandlerEntry;
+use crate::registration::{HandlerCall, HandlerFn};
+use crate::topology::{BatchEntry, HandlerEntry};
 use crate::transport::BoxFuture;
 
+mod batch;
 mod guard;
 
 #[cfg(feature = "cli")]
 pub(crate) use guard::panic_text;
 pub(crate) use guard::panicked;
+
+use batch::Gatherer;
 
 /// A handler with the layers around it: what a layer of [`App::layer`](crate::App::layer) wraps.
 pub struct HandlerService(Box<dyn BoxedService>);
@@ -29,8 +34,15 @@ trait BoxedService: Send {
 
 impl HandlerService {
     /// The handler itself, with its timeout and its panics caught.
-    pub(crate) fn of(entry: Arc<HandlerEntry>) -> Self {
-        Self(Box::new(Innermost(entry)))
+    pub(crate) fn of(entry: &Arc<HandlerEntry>, counters: &Arc<Counters>) -> Self {
+        match (entry.call, entry.batch) {
+            (HandlerCall::Many(item, call), Some(BatchEntry { size, wait })) => {
+                let functions = batch::Functions { item, call };
+                Self(Box::new(InBatches(Gatherer::new(entry, counters, functions, usize::from(size), wait))))
+            }
+            (HandlerCall::One(call), _) => Self(Box::new(Innermost(Arc::clone(entry), call))),
+            (HandlerCall::Many(..), None) => unreachable!("the plan refuses it"),
+        }
     }
 
     fn wrap<S>(service: S) -> Self
@@ -63,7 +75,7 @@ impl fmt::Debug for HandlerService {
     }
 }
 
-struct Innermost(Arc<HandlerEntry>);
+struct Innermost(Arc<HandlerEntry>, HandlerFn);
 
 impl BoxedService for Innermost {
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
@@ -71,7 +83,19 @@ impl BoxedService for Innermost {
     }
 
     fn call(&mut self, delivery: Delivery) -> BoxFuture<'static, Result<Outcome, BoxError>> {
-        Box::pin(guard::guarded(Arc::clone(&self.0), delivery))
+        Box::pin(guard::guarded(Arc::clone(&self.0), self.1, delivery))
+    }
+}
+
+struct InBatches(Arc<Gatherer>);
+
+impl BoxedService for InBatches {
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, delivery: Delivery) -> BoxFuture<'static, Result<Outcome, BoxError>> {
+        Box::pin(Arc::clone(&self.0).handle(delivery))
     }
 }
 
@@ -110,8 +134,8 @@ impl Layers {
     }
 
     /// A handler with all layers around it.
-    pub(crate) fn around(&self, entry: &Arc<HandlerEntry>) -> HandlerService {
-        self.0.iter().rev().fold(HandlerService::of(Arc::clone(entry)), |inner, layer| layer(inner))
+    pub(crate) fn around(&self, entry: &Arc<HandlerEntry>, counters: &Arc<Counters>) -> HandlerService {
+        self.0.iter().rev().fold(HandlerService::of(entry, counters), |inner, layer| layer(inner))
     }
 }
 

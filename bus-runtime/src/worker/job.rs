@@ -15,7 +15,7 @@ use super::perform::{Performed, Verdicts};
 use crate::arrival::{self, Arrival};
 use crate::counters::Counters;
 use crate::delivery::Delivery;
-use crate::error::{BoxError, ErrorKind};
+use crate::error::BoxError;
 use crate::hub::Hub;
 use crate::middleware::panicked;
 use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
@@ -315,13 +315,16 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
         Ok(Err(error)) => judged(Outcome::Failed(HandlerError::new(error))),
         Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
     };
+    if scope.is_interrupted() {
+        return None;
+    }
     let staged = scope.close();
     if let (Outcome::Done(_), false) = (&outcome, staged.is_empty()) {
         let sends = staged.into_iter().map(|draft| hub.send_draft(draft));
         for sent in join_all(sends).await {
             match sent {
                 Ok(()) => counters.published.add_one(),
-                Err(error) if is_interruption(error.kind()) => {
+                Err(error) if error.kind().is_interruption() => {
                     tracing::warn!(handler = %entry.name, %error, "what the handler published is not confirmed; it will be called again");
                     return None;
                 }
@@ -336,11 +339,6 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
 pub(super) fn judge(arrival: &Arrival, judged: Judged) -> Judged {
     report(&judged, arrival);
     judged
-}
-
-/// A lost connection says nothing about the message: it does not count as an attempt.
-fn is_interruption(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Disconnected | ErrorKind::TimedOut | ErrorKind::Closed)
 }
 
 /// Tells the error hook and the log about a failed attempt.

@@ -38,6 +38,7 @@ pub(super) enum Calls {
 #[derive(Debug)]
 pub(super) struct Stack {
     entry: Arc<HandlerEntry>,
+    counters: Arc<Counters>,
     layers: Layers,
     service: HandlerService,
     ready: bool,
@@ -45,7 +46,7 @@ pub(super) struct Stack {
 
 impl Member {
     pub(crate) fn new(entry: &Arc<HandlerEntry>, counters: &Arc<Counters>, layers: &Layers) -> Self {
-        let stack = Stack::new(entry, layers);
+        let stack = Stack::new(entry, counters, layers);
         let calls = match entry.instances {
             None if entry.ordered_by.is_some() => Calls::InTurn(Arc::new(Mutex::new(stack))),
             None => Calls::Function(stack),
@@ -68,9 +69,15 @@ impl Member {
 }
 
 impl Stack {
-    fn new(entry: &Arc<HandlerEntry>, layers: &Layers) -> Self {
-        let service = layers.around(entry);
-        Self { entry: Arc::clone(entry), layers: layers.clone(), service, ready: false }
+    fn new(entry: &Arc<HandlerEntry>, counters: &Arc<Counters>, layers: &Layers) -> Self {
+        let service = layers.around(entry, counters);
+        Self {
+            entry: Arc::clone(entry),
+            counters: Arc::clone(counters),
+            layers: layers.clone(),
+            service,
+            ready: false,
+        }
     }
 
     /// Waits until the layers take a message. A layer that is broken for good is built anew, so that it costs messages their
@@ -84,7 +91,7 @@ impl Stack {
                 Ok(()) => self.ready = true,
                 Err(error) => {
                     tracing::error!(handler = %self.entry.name, %error, "a layer failed; it is built anew");
-                    self.service = self.layers.around(&self.entry);
+                    self.service = self.layers.around(&self.entry, &self.counters);
                     crate::seam::sleep(REBUILD_DELAY).await;
                 }
             }

@@ -44,7 +44,8 @@ pub(crate) struct Worker {
     queue: Arc<QueueEntry>,
     members: Vec<Member>,
     slots: Arc<Semaphore>,
-    /// Messages that may be here: those that have a slot and, on a queue with `ordered_by`, those that wait for their turn.
+    /// Messages that may be here: those that have a slot and, on a queue with `ordered_by`, those that wait for their turn; with `batch`, those
+    /// that wait for others.
     room: Arc<Semaphore>,
     lanes: Option<Lanes>,
     running: JoinSet<()>,
@@ -60,9 +61,9 @@ impl Worker {
     ) -> Self {
         let slots = Arc::new(Semaphore::new(usize::from(queue.concurrency)));
         let lanes = queue.ordered_by.is_some().then(Lanes::new);
-        let room = match lanes {
-            None => Arc::clone(&slots),
-            Some(_) => Arc::new(Semaphore::new(usize::from(queue.prefetch))),
+        let room = match (&lanes, queue.batch) {
+            (None, None) => Arc::clone(&slots),
+            _ => Arc::new(Semaphore::new(usize::from(queue.prefetch))),
         };
         Self { hub, queue, members, slots, room, lanes, running: JoinSet::new(), in_flight }
     }
