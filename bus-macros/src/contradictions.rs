@@ -1,11 +1,14 @@
 //! Options that are each fine for themselves and do not go together.
 
 use proc_macro2::Ident;
+use syn::{GenericArgument, PathArguments, Type};
 
 use crate::duration::show;
 use crate::errors::{Errors, options as texts};
+use crate::handler::Attribute;
 use crate::options::{AckMode, OnError, Options, QueueType};
 use crate::retry::Retry;
+use crate::signature::HandlerSignature;
 use crate::slots::{Given, Slot};
 
 /// Reports every contradiction, at the option that makes it.
@@ -47,6 +50,43 @@ fn check_failures(options: &Options, errors: &Errors) {
     {
         errors.add(&on_error.keyword, texts::retry_without_retries());
     }
+}
+
+/// A handler that has to acknowledge its messages, and neither can nor says what becomes of them. Only an audit or react handler
+/// that returns `Ok(())` is sure to say nothing; with a command, that is the reply.
+pub(crate) fn check_manual(
+    options: &Options,
+    attribute: Attribute,
+    signature: &HandlerSignature,
+    errors: &Errors,
+) {
+    let Some(ack) = options.ack.as_ref().filter(|ack| ack.value == AckMode::Manual) else { return };
+    let says = match &signature.output {
+        None => false,
+        Some(output) if is_unit(output) => false,
+        Some(output) => attribute == Attribute::MessageHandler || !is_result_of_unit(output),
+    };
+    let can = signature.arguments.iter().any(|argument| is_named(&argument.ty, "Settle"));
+    if !says && !can {
+        let shown = if ack.keyword == "auto_ack" { "auto_ack = false" } else { "ack = \"manual\"" };
+        errors.add(&ack.keyword, texts::manual(shown, &signature.name));
+    }
+}
+
+fn is_unit(ty: &Type) -> bool {
+    matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
+}
+
+/// `Result<(), ..>`, under whatever path.
+fn is_result_of_unit(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    let Some(last) = path.path.segments.last().filter(|last| last.ident == "Result") else { return false };
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return false };
+    matches!(arguments.args.first(), Some(GenericArgument::Type(ty)) if is_unit(ty))
+}
+
+fn is_named(ty: &Type, name: &str) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == name))
 }
 
 /// What a queue cannot be at once.

@@ -81,7 +81,7 @@ fn options() {
         react(
             arguments,
             quote!(
-                async fn bill() {}
+                async fn bill(settle: Settle) {}
             ),
         ),
     );
@@ -98,7 +98,7 @@ fn options_in_other_words() {
         react(
             arguments,
             quote!(
-                async fn bill() {}
+                async fn bill() -> Result<Outcome, BillError> {}
             ),
         ),
     );

@@ -72,6 +72,7 @@ impl<'a> HandlerSpec<'a> {
         siblings::check_same_kind(attribute, &args, &siblings, errors);
         let mut validated = Validated { spec: None, reported: Vec::new(), last: siblings.is_empty() };
         let (Some(signature), Some((kind, keys))) = (&item.signature, subject) else { return validated };
+        contradictions::check_manual(&options, attribute, signature, errors);
         validated.reported = siblings::check_captures(&args, signature, &siblings, errors);
         validated.reported.extend(siblings::check_batch(&args, &siblings, errors));
         let captures = check_captures(&keys, signature, errors);

@@ -1,28 +1,40 @@
 //! The address of a broker, read and checked once.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
 use crate::names::ExchangeName;
 
+mod file;
 mod parse;
+mod tls;
+
+pub use self::tls::TlsOptions;
 
 /// The port of RabbitMQ.
 pub const AMQP_PORT: u16 = 5672;
+/// The port of RabbitMQ for TLS.
+pub const AMQPS_PORT: u16 = 5671;
 
 /// The address of a broker, such as `amqp://app:secret@rabbit:5672/prod`, or `embedded:` for the broker inside the program.
 ///
 /// ```text
 /// amqp://user:password@host:port/vhost?option=value     everything but the host may be left out
 /// amqp://rabbit-1,rabbit-2:5673/                        several hosts are tried in turn
+/// amqps://app:secret@rabbit/prod                        over TLS, at port 5671
 /// embedded:                                             the embedded broker
 /// ```
 ///
 /// Without a path, or with an empty one, the virtual host is `/`. Special characters in user, password and virtual host are
 /// written as `%` and two hexadecimal digits. The options are `heartbeat` (seconds, 0 for none), `connection_timeout`
 /// (milliseconds), `channel_max`, `frame_max` (bytes), and `exchange`, the exchange that events, tasks and commands go through.
+///
+/// An `amqps://` URL has those of RabbitMQ's URI specification as well: `cacertfile`, `certfile`, `keyfile`,
+/// `server_name_indication`, `auth_mechanism` (`plain`, or `external` to log in as the client certificate) and `verify`. The
+/// certificate of the server is checked, unless `verify=verify_none` says otherwise. See [`TlsOptions`].
 ///
 /// Neither `Display` nor `Debug` shows the password.
 ///
@@ -58,6 +70,12 @@ pub struct AmqpUrl {
     pub(crate) connection_timeout: Option<Duration>,
     pub(crate) channel_max: Option<u16>,
     pub(crate) frame_max: Option<u32>,
+    /// How TLS is spoken; `None` for plain text.
+    pub(crate) tls: Option<TlsOptions>,
+    /// Log in as the client certificate, without a password.
+    pub(crate) external: bool,
+    /// The file that it was read from, which is read again before each new connection.
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// A host and a port.
@@ -99,6 +117,12 @@ impl BrokerUrl {
         }
     }
 
+    /// Whether there is a password in it that nobody else should know; everybody knows that of `guest`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn has_secret(&self) -> bool {
+        self.amqp().is_some_and(|url| !url.password.is_empty() && url.password != "guest")
+    }
+
     /// The exchange that events, tasks and commands go through, when the address names one.
     #[must_use]
     pub fn exchange(&self) -> Option<&ExchangeName> {
@@ -117,6 +141,12 @@ impl AmqpUrl {
     #[must_use]
     pub fn user(&self) -> &str {
         &self.user
+    }
+
+    /// Whether it is spoken to over TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// The virtual host as one part of the path of a URL.
@@ -160,7 +190,10 @@ impl fmt::Debug for BrokerUrl {
 /// The address with `***` for the password, and without options.
 impl fmt::Display for AmqpUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "amqp://{}:***@", parse::encode(&self.user))?;
+        f.write_str(if self.is_tls() { "amqps://" } else { "amqp://" })?;
+        if !self.external {
+            write!(f, "{}:***@", parse::encode(&self.user))?;
+        }
         for (index, host) in self.hosts.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
             write!(f, "{comma}{host}")?;

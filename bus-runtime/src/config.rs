@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::broker_url::BrokerUrl;
+use crate::broker_url::{BrokerUrl, TlsOptions};
 use crate::error::{Error, ErrorKind};
 use crate::provision::Declare;
 use crate::topology::PlanSettings;
@@ -16,7 +17,7 @@ pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(25);
 const URL_VARIABLES: [&str; 4] = ["BROKER_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
 
 /// Every `BUS_*` variable that means something.
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 19] = [
     "BUS_CONCURRENCY",
     "BUS_DECLARE",
     "BUS_EXCHANGE",
@@ -31,6 +32,10 @@ const KNOWN: [&str; 15] = [
     "BUS_TEST_AMQP_URL",
     "BUS_TEST_REQUIRE_RABBITMQ",
     "BUS_TIMEOUT",
+    "BUS_TLS_CA",
+    "BUS_TLS_CERT",
+    "BUS_TLS_KEY",
+    "BUS_TLS_SERVER_NAME",
     "BUS_WAIT_FOR_BROKER",
 ];
 
@@ -58,6 +63,9 @@ pub struct Config {
     /// Where RabbitMQ's management API is, which `topology diff` sees bindings through: `BUS_MANAGEMENT_URL`. `None` is port
     /// 15672 of the broker's host.
     pub management_url: Option<String>,
+    /// How TLS is spoken, where an `amqps://` URL does not say: `BUS_TLS_CA`, `BUS_TLS_CERT`, `BUS_TLS_KEY` and
+    /// `BUS_TLS_SERVER_NAME`.
+    pub tls: TlsOptions,
     /// Names and defaults of what is declared: `BUS_EXCHANGE`, `BUS_TIMEOUT`, `BUS_CONCURRENCY`, `BUS_PREFETCH`.
     pub plan: PlanSettings,
     /// How results are printed: `BUS_OUTPUT`.
@@ -89,6 +97,7 @@ impl Default for Config {
             publish_timeout: PUBLISH_TIMEOUT,
             declare: Declare::default(),
             management_url: None,
+            tls: TlsOptions::default(),
             plan: PlanSettings::default(),
             output: None,
             log_format: None,
@@ -104,10 +113,21 @@ impl Config {
     /// [`Config`](ErrorKind::Config) for a value that cannot be used, naming its variable; [`Url`](ErrorKind::Url) for a
     /// broker's URL.
     pub fn from_env() -> Result<Self, Error> {
-        Self::from_vars(
-            std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-        )
+        Self::from_vars(environment())
+    }
+
+    /// What the environment says, but for the broker, which is this one: a wrong `BROKER_URL` does not matter then.
+    ///
+    /// # Errors
+    /// [`Config`](ErrorKind::Config) for a value that cannot be used, naming its variable.
+    #[cfg(feature = "cli")]
+    pub(crate) fn from_env_with(url: BrokerUrl) -> Result<Self, Error> {
+        let mut config = Self::from_vars(environment().filter(|(name, _)| !names_a_broker(name)))?;
+        if let Some(exchange) = url.exchange() {
+            config.plan.messages = exchange.to_string();
+        }
+        config.broker_url = Some(url);
+        Ok(config)
     }
 
     /// What these variables say.
@@ -123,6 +143,7 @@ impl Config {
             exclude: vars.list("BUS_EXCLUDE"),
             declare: vars.declare()?,
             management_url: vars.get("BUS_MANAGEMENT_URL").map(str::to_owned),
+            tls: vars.tls()?,
             output: vars.get("BUS_OUTPUT").map(str::to_owned),
             log_format: vars.get("BUS_LOG_FORMAT").map(str::to_owned),
             warnings: vars.unknown(),
@@ -173,10 +194,7 @@ impl Vars {
             }
             let file = format!("{name}_FILE");
             if let Some(path) = self.get(&file) {
-                let url = std::fs::read_to_string(path).map_err(|error| {
-                    Error::new(ErrorKind::Config, format!("{file}: can't read {path}")).with_source(error)
-                })?;
-                return BrokerUrl::parse(url.trim()).map(Some).map_err(|error| named(&file, &error));
+                return BrokerUrl::from_file(path).map(Some).map_err(|error| named(&file, &error));
             }
         }
         match self.get("MESSAGE_BUS_TYPE") {
@@ -186,6 +204,24 @@ impl Vars {
                 Err(Error::new(ErrorKind::Config, format!("MESSAGE_BUS_TYPE `{other}` is not supported"))
                     .with_help("it is `rabbitmq` or `embedded`; BROKER_URL wins over it"))
             }
+        }
+    }
+
+    fn tls(&self) -> Result<TlsOptions, Error> {
+        let path = |name| self.get(name).map(PathBuf::from);
+        let tls = TlsOptions {
+            ca_file: path("BUS_TLS_CA"),
+            cert_file: path("BUS_TLS_CERT"),
+            key_file: path("BUS_TLS_KEY"),
+            server_name: self.get("BUS_TLS_SERVER_NAME").map(str::to_owned),
+            unverified: false,
+        };
+        match (&tls.cert_file, &tls.key_file) {
+            (None, Some(_)) => {
+                Err(Error::new(ErrorKind::Config, "BUS_TLS_KEY is set, and BUS_TLS_CERT is not")
+                    .with_help("say where the certificate of that key is"))
+            }
+            _ => Ok(tls),
         }
     }
 
@@ -268,11 +304,26 @@ fn invalid(name: &str, value: &str, problem: impl fmt::Display, help: &str) -> E
 }
 
 fn named(variable: &str, error: &Error) -> Error {
-    let named = Error::new(error.kind(), format!("{variable}: {error}"));
-    match error.help() {
-        Some(help) => named.with_help(help),
+    let mut named = Error::new(error.kind(), format!("{variable}: {error}"));
+    if let Some(help) = error.help() {
+        named = named.with_help(help);
+    }
+    match std::error::Error::source(error).map(ToString::to_string) {
+        Some(cause) => named.with_source(cause),
         None => named,
     }
+}
+
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Whether a variable says which broker it is.
+#[cfg(feature = "cli")]
+fn names_a_broker(variable: &str) -> bool {
+    let names = |url: &&str| variable == *url || variable == format!("{url}_FILE");
+    URL_VARIABLES.iter().any(names) || variable == "MESSAGE_BUS_TYPE"
 }
 
 #[cfg(test)]
@@ -317,6 +368,7 @@ mod tests {
             ("BROKER_URL", "localhost:5672"),
             ("MESSAGE_BUS_TYPE", "kafka"),
             ("AMQP_URL_FILE", "/nowhere/at/all"),
+            ("BUS_TLS_KEY", "/etc/key.pem"),
         ];
         for (name, value) in table {
             let error = from(&[(name, value)]).unwrap_err();

@@ -1,6 +1,7 @@
 //! What has happened so far, in numbers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// The counters of one handler. Relaxed: each is exact, but they are not read at one instant.
 #[derive(Debug, Default)]
@@ -16,6 +17,7 @@ pub(crate) struct Counters {
     pub(crate) no_context: Counter,
     pub(crate) discarded: Counter,
     pub(crate) published: Counter,
+    pub(crate) slot_wait: TimeCounter,
 }
 
 /// A number that only grows.
@@ -27,8 +29,27 @@ impl Counter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn add(&self, count: usize) {
+        self.0.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A time that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct TimeCounter(AtomicU64);
+
+impl TimeCounter {
+    pub(crate) fn add(&self, time: Duration) {
+        // 584 years fit.
+        self.0.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -76,4 +97,7 @@ pub struct HandlerStats {
     pub discarded: u64,
     /// Messages that it has published: those that were held until it had succeeded, and then confirmed.
     pub published: u64,
+    /// For how long all slots of its queue were taken while the next message was there already. When this grows as fast as
+    /// time does, the handler needs more `concurrency`, or more workers.
+    pub slot_wait: Duration,
 }

@@ -35,6 +35,7 @@ mod delivery;
 mod extract;
 mod instances;
 pub mod middleware;
+mod right;
 mod scope;
 mod settle;
 
@@ -96,7 +97,7 @@ macro_rules! link {
 
 pub use app::{App, Bus, Drained, app};
 pub use binding_key::{BindingKey, BindingKeyError};
-pub use broker_url::{AMQP_PORT, AmqpUrl, BrokerUrl, Host};
+pub use broker_url::{AMQP_PORT, AMQPS_PORT, AmqpUrl, BrokerUrl, Host, TlsOptions};
 pub use bus_macros::{HandlerError, Message, audit, controller, message_handler, react};
 pub use command::Execute;
 pub use config::{Config, Patience};
@@ -106,7 +107,8 @@ pub use envelope::{Envelope, HeaderValue, Headers, Properties, Text, header};
 pub use error::{BoxError, Error, ErrorKind, Place};
 pub use extract::{
     Arguments, Attempt, BODY_MAX, Batch, BatchCall, BatchItem, CapturedWord, CapturedWords, Context,
-    CorrelationId, FromBatch, FromDelivery, Json, MessageId, MessageOf, Raw, Redelivered, State, Timestamp,
+    CorrelationId, FromBatch, FromDelivery, Json, MessageId, MessageOf, Raw, Redelivered, Settle, State,
+    Timestamp,
 };
 pub use instances::Instances;
 pub use message::{Command, Event, Kind, Message, MessageKind, MessageType, Publishable, Task};
@@ -133,7 +135,8 @@ pub mod prelude {
 
     pub use crate::{
         BoxError, Context, Headers, Instances, Json, Message, MessageOf, Outcome, Publisher, RoutingKey,
-        State, ack, audit, controller, message_handler, nack, react, reject, requeue, retry, retry_later,
+        Settle, State, ack, audit, controller, message_handler, nack, react, reject, requeue, retry,
+        retry_later,
     };
 
     #[cfg(feature = "testing")]

@@ -19,8 +19,12 @@ pub use batch::{IntoOutcomes, IntoOutcomesOf, Outcomes};
 #[must_use = "an outcome does nothing unless the handler returns it"]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Done; acknowledge it. The handler of a command leaves its reply here.
+    /// The handler has ended well; acknowledge it. The handler of a command leaves its reply here.
+    ///
+    /// With `ack = "manual"` this is not enough, unless it is a reply: the handler acknowledges the message, or it has failed.
     Done(Option<Bytes>),
+    /// Acknowledge it.
+    Ack,
     /// Try again, after the policy's delay or after this one; counts as an attempt.
     Retry(Option<Duration>),
     /// Back to the queue at once.
@@ -33,9 +37,17 @@ pub enum Outcome {
     Failed(HandlerError),
 }
 
-/// The message is done: acknowledge it. The same as returning `()`.
+impl Outcome {
+    /// Whether the handler has succeeded.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Done(_) | Self::Ack)
+    }
+}
+
+/// The message is done: acknowledge it. The same as returning `()`, but for `ack = "manual"`, where it has to be said.
 pub fn ack() -> Outcome {
-    Outcome::Done(None)
+    Outcome::Ack
 }
 
 /// Try the message again after the delay of the handler's retry policy; counts as an attempt.
@@ -169,6 +181,7 @@ enum Cause {
     Error(BoxError),
     Panic(String),
     Timeout(Duration),
+    Decided(Box<Outcome>),
 }
 
 /// What an error means for the message, whatever the handler's `on_error` says.
@@ -202,6 +215,14 @@ impl HandlerError {
     /// An error that is worth another attempt after this delay.
     pub fn retry_after<E: Into<BoxError> + 'static>(error: E, delay: Duration) -> Self {
         Self { disposition: Some(Disposition::Retry(Some(delay))), ..Self::new(error) }
+    }
+
+    /// What becomes of the message: what the handler decided, else that it has failed.
+    pub(crate) fn into_outcome(self) -> Outcome {
+        match self.cause {
+            Cause::Decided(outcome) => *outcome,
+            cause => Outcome::Failed(Self { cause, ..self }),
+        }
     }
 
     pub(crate) fn panic(text: String) -> Self {
@@ -246,7 +267,7 @@ impl HandlerError {
     pub fn error(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
         match &self.cause {
             Cause::Error(error) => Some(error.as_ref()),
-            Cause::Panic(_) | Cause::Timeout(_) => None,
+            Cause::Panic(_) | Cause::Timeout(_) | Cause::Decided(_) => None,
         }
     }
 
@@ -270,6 +291,7 @@ impl fmt::Display for HandlerError {
             Cause::Error(error) => error.fmt(f),
             Cause::Panic(text) => write!(f, "panicked: {text}"),
             Cause::Timeout(after) => write!(f, "timed out after {after:?}"),
+            Cause::Decided(outcome) => write!(f, "the handler decided {outcome:?}"),
         }
     }
 }
@@ -291,6 +313,28 @@ impl<E: Into<BoxError> + 'static> From<E> for HandlerError {
     }
 }
 
+/// What the handler decided about the message, as an error: `?` ends the handler with it.
+///
+/// ```
+/// use bus_runtime::{HandlerError, prelude::*};
+///
+/// #[react("order.{order}.paid")]
+/// async fn ship(order: u64, address: Option<Json<String>>) -> Result<(), HandlerError> {
+///     let address = address.ok_or_else(|| reject("no address"))?;
+///     println!("{order} to {}", *address);
+///     Ok(())
+/// }
+/// ```
+impl From<Outcome> for HandlerError {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            cause: Cause::Decided(Box::new(outcome)),
+            type_name: type_name::<Outcome>(),
+            disposition: None,
+        }
+    }
+}
+
 /// What an `audit`, `react`, event or task handler may return.
 #[diagnostic::on_unimplemented(
     message = "a handler can't return `{Self}`",
@@ -305,7 +349,7 @@ pub trait IntoOutcome {
 
 impl IntoOutcome for () {
     fn into_outcome(self) -> Outcome {
-        ack()
+        Outcome::Done(None)
     }
 }
 
@@ -319,7 +363,7 @@ impl<T: IntoOutcome, E: IntoHandlerError> IntoOutcome for Result<T, E> {
     fn into_outcome(self) -> Outcome {
         match self {
             Ok(value) => value.into_outcome(),
-            Err(error) => Outcome::Failed(error.into_handler_error()),
+            Err(error) => error.into_handler_error().into_outcome(),
         }
     }
 }
@@ -374,7 +418,7 @@ impl<R: Serialize + 'static, E: IntoHandlerError> IntoOutcomeOf<Command<R>> for 
                 Ok(bytes) => Outcome::Done(Some(bytes.into())),
                 Err(error) => Outcome::Failed(HandlerError::permanent(error)),
             },
-            Err(error) => Outcome::Failed(error.into_handler_error()),
+            Err(error) => error.into_handler_error().into_outcome(),
         }
     }
 }

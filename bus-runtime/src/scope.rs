@@ -1,7 +1,9 @@
 //! What surrounds one call of a handler: the app, the handler's entry, and what it has published so far.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::join_all;
 
 use crate::delivery::{Delivery, Metadata};
 use crate::envelope::{Envelope, Text, header};
@@ -10,6 +12,7 @@ use crate::extract::{Context, StateMap};
 use crate::hub::Hub;
 use crate::instances::Instance;
 use crate::publish::Draft;
+use crate::right::Right;
 use crate::shutdown::Shutdown;
 use crate::topology::HandlerEntry;
 
@@ -28,6 +31,9 @@ pub(crate) struct Scope {
     metadata: Metadata,
     instance: Option<Called>,
     stage: Mutex<Stage>,
+    right: Arc<Right>,
+    /// Held by who acknowledges early: of two at once, one waits for what the other sends.
+    acknowledging: tokio::sync::Mutex<()>,
     interrupted: AtomicBool,
 }
 
@@ -38,20 +44,48 @@ struct Called {
     name: String,
 }
 
-/// What a handler has published; it is sent when the handler has succeeded.
+/// What a handler has published; it is sent when the handler has succeeded, or before it acknowledges its message.
 enum Stage {
-    Open(Vec<Draft>),
+    Open(Open),
     Closed,
 }
 
+/// The stage of a call that has not ended.
+#[derive(Default)]
+struct Open {
+    drafts: Vec<Draft>,
+    /// Messages that were sent before the drafts.
+    sent: usize,
+    acknowledged: bool,
+}
+
+/// What a call leaves behind.
+#[derive(Default)]
+pub(crate) struct Closed {
+    /// What it published and is not sent yet.
+    pub(crate) drafts: Vec<Draft>,
+    /// Messages that were sent before it ended.
+    pub(crate) sent: usize,
+    /// Its message is done with, whatever its outcome is.
+    pub(crate) acknowledged: bool,
+}
+
 impl Scope {
-    pub(crate) fn new(hub: Arc<Hub>, entry: Arc<HandlerEntry>, metadata: Metadata) -> Self {
+    pub(crate) fn new(
+        hub: Arc<Hub>,
+        entry: Arc<HandlerEntry>,
+        metadata: Metadata,
+        right: Arc<Right>,
+    ) -> Self {
+        let stage = Mutex::new(Stage::Open(Open::default()));
         Self {
             hub,
             entry,
             metadata,
             instance: None,
-            stage: Mutex::new(Stage::Open(Vec::new())),
+            stage,
+            right,
+            acknowledging: Default::default(),
             interrupted: AtomicBool::new(false),
         }
     }
@@ -59,7 +93,7 @@ impl Scope {
     /// The call of a handler with many messages. What it publishes inherits what all of them have.
     pub(crate) fn of_batch(first: &Self, deliveries: &[Delivery]) -> Self {
         let metadata = of_all(&first.metadata, deliveries);
-        Self::new(Arc::clone(&first.hub), Arc::clone(&first.entry), metadata)
+        Self::new(Arc::clone(&first.hub), Arc::clone(&first.entry), metadata, Arc::clone(&first.right))
     }
 
     pub(crate) fn metadata(&self) -> &Metadata {
@@ -109,8 +143,8 @@ impl Scope {
 
     /// Holds a message back until the handler has succeeded.
     pub(crate) fn stage(&self, mut draft: Draft) -> Result<(), Error> {
-        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
-        let Stage::Open(drafts) = &mut *stage else { return Err(self.finished()) };
+        let mut stage = self.locked();
+        let Stage::Open(Open { drafts, sent, .. }) = &mut *stage else { return Err(self.finished()) };
         if drafts.len() >= STAGED_MAX {
             return Err(Error::new(
                 ErrorKind::TooLarge,
@@ -121,25 +155,50 @@ impl Scope {
             ));
         }
         if !draft.has_own_id {
-            draft.envelope.properties.message_id = Some(self.derived_id(drafts.len()));
+            draft.envelope.properties.message_id = Some(self.derived_id(*sent + drafts.len()));
         }
         drafts.push(draft);
         Ok(())
     }
 
     /// Ends the call and gives out what it published.
-    pub(crate) fn close(&self) -> Vec<Draft> {
-        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *stage, Stage::Closed) {
-            Stage::Open(drafts) => drafts,
-            Stage::Closed => Vec::new(),
+    pub(crate) fn close(&self) -> Closed {
+        match std::mem::replace(&mut *self.locked(), Stage::Closed) {
+            Stage::Open(Open { drafts, sent, acknowledged }) => Closed { drafts, sent, acknowledged },
+            Stage::Closed => Closed::default(),
         }
+    }
+
+    /// Sends what is published so far, and acknowledges the message.
+    pub(crate) async fn acknowledge(&self) -> Result<(), Error> {
+        let _one_at_a_time = self.acknowledging.lock().await;
+        let drafts = match &*self.locked() {
+            Stage::Open(open) => open.drafts.clone(),
+            Stage::Closed => return Err(self.finished()),
+        };
+        let count = drafts.len();
+        for sent in join_all(drafts.into_iter().map(|draft| self.hub.send_draft(draft))).await {
+            sent?;
+        }
+        let mut stage = self.locked();
+        let Stage::Open(open) = &mut *stage else { return Err(self.finished()) };
+        // What was published meanwhile stands behind them.
+        open.drafts.drain(..count);
+        open.sent += count;
+        if open.acknowledged {
+            return Ok(());
+        }
+        open.acknowledged = true;
+        self.right.acknowledge()
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A closed scope refuses what a task that outlived its handler still publishes.
     pub(crate) fn check_open(&self) -> Result<(), Error> {
-        let stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
-        match *stage {
+        match *self.locked() {
             Stage::Open(_) => Ok(()),
             Stage::Closed => Err(self.finished()),
         }

@@ -48,6 +48,15 @@ where
     tokio::spawn(future)
 }
 
+/// Starts a thread that is not one of the runtime's: for what must go on when handlers block all of those.
+///
+/// # Errors
+/// When the system has no thread left.
+#[cfg(feature = "cli")]
+pub(crate) fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
+}
+
 /// A number from 0 up to, but not including, 1, from a generator that is not for secrets.
 #[cfg(feature = "rabbitmq")]
 pub(crate) fn random() -> f64 {

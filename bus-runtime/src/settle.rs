@@ -46,7 +46,7 @@ pub(crate) fn settlement(
     now: Circumstances,
 ) -> Settlement {
     match outcome {
-        Outcome::Done(_) => Settlement::Ack,
+        Outcome::Done(_) | Outcome::Ack => Settlement::Ack,
         Outcome::Discard => Settlement::Discard,
         Outcome::Requeue => requeue(now, "the handler put the message back", "requeue"),
         Outcome::Retry(delay) => retry(*delay, policy, now, "the handler asked for another attempt", "retry"),
@@ -55,6 +55,11 @@ pub(crate) fn settlement(
         }
         Outcome::Failed(error) => failed(error, policy, on_error, now),
     }
+}
+
+/// Decides what is left to do for a handler that has acknowledged the message itself: nothing, but to count.
+pub(crate) fn after_ack(outcome: &Outcome) -> Settlement {
+    if outcome.is_success() { Settlement::Ack } else { Settlement::Discard }
 }
 
 /// Decides what becomes of a command. Its error is an answer, so a failure that is final is done with the answer; a dead letter

@@ -4,6 +4,7 @@
 
 pub mod arena;
 pub mod balance;
+pub mod certificates;
 pub mod code;
 pub mod conformance;
 #[cfg(unix)]

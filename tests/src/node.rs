@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 mod shared;
+mod tls;
 
 pub use self::shared::{SharedBroker, connect, shared};
 
@@ -38,6 +39,7 @@ pub struct RabbitNode {
     dist_port: u16,
     epmd_port: u16,
     management_port: Option<u16>,
+    tls: Option<tls::TlsPorts>,
     process: Option<Child>,
     /// Erlang's name server: it would outlive a node that starts one itself.
     epmd: Child,
@@ -76,7 +78,18 @@ impl RabbitNode {
                 .spawn()
                 .expect("epmd starts");
         std::fs::write(home.join("epmd"), epmd.id().to_string()).expect("a file for the guard");
-        Self { home, name, port, dist_port, epmd_port, management_port: None, process: None, epmd, guard }
+        Self {
+            home,
+            name,
+            port,
+            dist_port,
+            epmd_port,
+            management_port: None,
+            tls: None,
+            process: None,
+            epmd,
+            guard,
+        }
     }
 
     /// As [`start`](Self::start), with the management API.

@@ -18,6 +18,8 @@ mod batch;
 mod command;
 #[path = "handlers/controllers.rs"]
 mod controllers;
+#[path = "handlers/early.rs"]
+mod early;
 #[path = "handlers/errors.rs"]
 mod errors;
 #[path = "handlers/group.rs"]
@@ -102,6 +104,11 @@ on_both! {
     command::every_end_is_answered,
     command::r9_no_such_handler_is_not_retried,
     errors::each_variant_decides,
+    early::k3_after_ack_the_handler_goes_on,
+    early::an_early_ack_is_one_at_once,
+    early::manual_is_said_or_it_has_failed,
+    early::a_shared_message_goes_with_its_last_call,
+    settle::k2_whatever_happens_it_is_settled_once,
     errors::errors_in_errors_decide,
     group::every_member_that_matches_is_called,
     group::l1_priorities_are_strict,

@@ -216,5 +216,5 @@ async fn a_method_can_be_called_by_itself() {
     assert!(wiki.auditor(key.clone()).await.is_ok());
     assert_eq!(wiki.helper(&key), 9);
     assert!(matches!(wiki.shared(0).await, Outcome::DeadLetter(..)));
-    assert!(matches!(Wiki::here().await, Outcome::Done(None)));
+    assert!(Wiki::here().await.is_success());
 }

@@ -1,4 +1,4 @@
-//! What is special to RabbitMQ: connections that are lost, refused and blocked, and confirms in batches.
+//! What is special to RabbitMQ: connections that are lost, refused and blocked, confirms in batches, and TLS.
 
 #![cfg(unix)]
 
@@ -10,6 +10,10 @@ mod confirms;
 mod lost;
 #[path = "rabbitmq/refused.rs"]
 mod refused;
+#[path = "rabbitmq/secrets.rs"]
+mod secrets;
+#[path = "rabbitmq/tls.rs"]
+mod tls;
 
 use std::sync::Arc;
 

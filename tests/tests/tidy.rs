@@ -129,7 +129,8 @@ fn tasks_start_in_the_seam_only() {
     let outside = |file: &Source| !file.is_module("seam");
     let offences = sources(&[RUNTIME]).into_iter().filter(outside).flat_map(|file| {
         let sets = of_workers.map(|starter| file.find(starter)).concat();
-        let sets = if file.is_module("worker/mod") { Vec::new() } else { sets };
+        let of_worker = ["worker/mod", "worker/due"].iter().any(|name| file.is_module(name));
+        let sets = if of_worker { Vec::new() } else { sets };
         starters.map(|starter| file.find(starter)).concat().into_iter().chain(sets).collect::<Vec<_>>()
     });
     refuse(offences, "a simulation owns all tasks: start them with seam::spawn");
@@ -150,9 +151,9 @@ fn clock_and_chance_come_from_the_seam_only() {
 
 #[test]
 fn a_message_is_settled_by_whoever_consumes_its_queue() {
-    // The handlers' queues, what is given back when draining, the queue of due messages, the queue of replies, and the notes
-    // about what was declared.
-    let consumers = ["worker/job", "worker/mod", "due", "command", "provision/mark"];
+    // The right that the handlers share, what is given back when draining, the queue of due messages, the queue of replies, and
+    // the notes about what was declared.
+    let consumers = ["right", "worker/drain", "due", "command", "provision/mark"];
     let outside = |file: &Source| !consumers.iter().any(|name| file.is_module(name));
     let offences = sources(&[RUNTIME]).into_iter().filter(outside);
     refuse(

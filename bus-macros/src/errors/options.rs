@@ -82,6 +82,8 @@ texts! {
         help: write the same batch(..) on each of them";
     on_receive(ack, other) => "`{ack}` and `{other}` contradict each other: a message that is acknowledged on receipt is gone before the handler can fail\n\n\
         help: drop `{ack}` (the default acknowledges after success)";
+    manual(ack, handler) => "`{ack}` leaves it to `{handler}` to acknowledge its messages, and it never does\n\n\
+        help: take the argument `settle: Settle` and write `settle.ack().await?`, or return an `Outcome` such as ack() or reject(..)";
     retry_without_retries() => "an error means `retry` here, and `retry` says that there are no retries\n\n\
         help: write on_error = \"dead_letter\", or allow retries";
     retries_of_nothing() => "there are no retries (`max = 0`), so their delays mean nothing\n\n\

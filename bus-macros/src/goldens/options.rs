@@ -1,18 +1,21 @@
 //! The expansion `options` of `goldens.rs`.
 
 #[allow(clippy::unused_async)]
-async fn bill() {}
+async fn bill(settle: Settle) {}
 const _: () = {
     use ::bus_runtime::__private as __bus;
     const __REGISTRATION: __bus::HandlerRegistration = {
         let id = __bus::handler_id!(bill);
-        let call: __bus::HandlerFn = |_delivery| {
+        let call: __bus::HandlerFn = |delivery| {
             __bus::boxed(async move {
-                let future = bill();
+                let future = bill(__bus::extract::<Settle>(&delivery)?);
                 __bus::outcome(future.await)
             })
         };
         __bus::HandlerRegistration::react(id, &["wiki.#"], call)
+            .taking(|arguments| {
+                arguments.take::<Settle>();
+            })
             .identified_by(|| __bus::type_id_of(&bill))
             .located(__bus::file!(), __bus::line!(), __bus::column!())
             .with_options(__bus::HandlerOptions {

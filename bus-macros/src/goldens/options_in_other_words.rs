@@ -1,7 +1,7 @@
 //! The expansion `options_in_other_words` of `goldens.rs`.
 
 #[allow(clippy::unused_async)]
-async fn bill() {}
+async fn bill() -> Result<Outcome, BillError> {}
 const _: () = {
     use ::facade::bus::__private as __bus;
     const __REGISTRATION: __bus::HandlerRegistration = {
@@ -9,7 +9,7 @@ const _: () = {
         let call: __bus::HandlerFn = |_delivery| {
             __bus::boxed(async move {
                 let future = bill();
-                __bus::outcome(future.await)
+                __bus::outcome::<Result<Outcome, BillError>>(future.await)
             })
         };
         __bus::HandlerRegistration::react(id, &["wiki.#"], call)

@@ -34,10 +34,10 @@ use crate::worker::{self, InFlight, Member, Phase, Worker};
 /// ```
 pub struct Bus {
     publisher: Publisher,
-    running: Arc<Running>,
-    workers: Vec<JoinHandle<usize>>,
-    due: Option<JoinHandle<()>>,
-    grace: Duration,
+    pub(super) running: Arc<Running>,
+    pub(super) workers: Vec<JoinHandle<usize>>,
+    pub(super) due: Option<JoinHandle<()>>,
+    pub(super) grace: Duration,
 }
 
 /// What can be seen of a running app.
@@ -47,17 +47,7 @@ pub(crate) struct Running {
     pub(crate) counters: Vec<Arc<Counters>>,
     pub(crate) embedded: Option<EmbeddedBroker>,
     pub(crate) in_flight: Arc<InFlight>,
-    phase: watch::Sender<Phase>,
-}
-
-/// What was left when an app had drained.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Drained {
-    /// Messages whose handlers were interrupted; they went back to their queues.
-    pub interrupted: usize,
-    /// Messages that were still queued on the embedded broker; they are gone.
-    pub lost: u64,
+    pub(super) phase: watch::Sender<Phase>,
 }
 
 /// Declares, consumes and lets the workers run.
@@ -183,88 +173,31 @@ impl Bus {
         self.running.settled().await
     }
 
-    /// Handles what is queued now, and what that leads to, until all queues are empty. Says how many messages that were. Only for
-    /// an app that does not consume.
+    /// Handles what is queued now, and what that leads to, until all queues are empty or the app drains. Says how many messages
+    /// that were, and how many were interrupted. Only for an app that does not consume.
     #[cfg(feature = "cli")]
-    pub(crate) async fn drain_queues(&self, layers: &Layers) -> Result<usize, Error> {
+    pub(crate) async fn drain_queues(&self, layers: &Layers) -> Result<(usize, usize), Error> {
         let running = &self.running;
+        let mut phase = running.phase.subscribe();
         let mut workers: Vec<_> =
             running.plan.queues.iter().map(|queue| running.worker(queue, layers)).collect();
-        let mut total = 0;
+        let (mut total, mut interrupted) = (0, 0);
         loop {
             let mut taken = 0;
             for worker in &mut workers {
-                taken += worker.run_once().await?;
+                let (handled, cut_short) = worker.run_once(&mut phase).await?;
+                taken += handled;
+                interrupted += cut_short;
             }
-            taken += worker::run_due_once(&running.hub).await?;
+            if !phase.borrow().is_draining() {
+                taken += worker::run_due_once(&running.hub).await?;
+            }
             total += taken;
-            if taken == 0 {
-                return Ok(total);
+            if taken == 0 || phase.borrow().is_draining() {
+                return Ok((total, interrupted));
             }
         }
     }
-
-    /// Stops to consume, lets the handlers that have begun go on within the grace period, gives everything else back to the
-    /// broker, and closes the connections. On the embedded broker, which nobody else will consume, what is queued is handled
-    /// within the grace period first.
-    ///
-    /// # Cancel safety
-    /// When the future is dropped, the handlers that have begun are interrupted, and their messages go back to their queues.
-    pub async fn shutdown(self) -> Drained {
-        self.shutdown_or(std::future::pending()).await
-    }
-
-    /// As [`shutdown`](Self::shutdown), but gives everything back at once when `hurry` ends first.
-    pub(crate) async fn shutdown_or(mut self, hurry: impl Future<Output = ()>) -> Drained {
-        let running = Arc::clone(&self.running);
-        let deadline = seam::now() + self.grace;
-        running.hub.begin_shutdown();
-        tokio::pin!(hurry);
-        let mut hurried = false;
-        if running.embedded.is_some() && !running.plan.queues.is_empty() {
-            tokio::select! {
-                _ = tokio::time::timeout_at(deadline, running.settled()) => {}
-                () = &mut hurry => hurried = true,
-            }
-        }
-        running.phase.send_replace(Phase::Draining(if hurried { seam::now() } else { deadline }));
-        let workers = std::mem::take(&mut self.workers);
-        let join = join_all(workers);
-        tokio::pin!(join);
-        let interrupted = tokio::select! {
-            interrupted = &mut join => interrupted,
-            () = &mut hurry, if !hurried => {
-                running.phase.send_replace(Phase::Draining(seam::now()));
-                join.await
-            }
-        };
-        if let Some(due) = self.due.take() {
-            // It only forwards; a panic there would have lost nothing.
-            let _ = due.await;
-        }
-        let lost = running.embedded.as_ref().map_or(0, |broker| running.left_on(broker));
-        running.hub.finish_shutdown();
-        if running.embedded.is_none() {
-            running.hub.transport.close(CLOSE_TIMEOUT).await;
-        }
-        Drained { interrupted, lost }
-    }
-}
-
-/// How long the connections may take to flush and close.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-
-async fn join_all(workers: Vec<JoinHandle<usize>>) -> usize {
-    let mut interrupted = 0;
-    for worker in workers {
-        match worker.await {
-            Ok(count) => interrupted += count,
-            Err(error) => {
-                tracing::error!(%error, "a worker ended abnormally; its messages go back to the queue");
-            }
-        }
-    }
-    interrupted
 }
 
 impl Running {
@@ -297,6 +230,7 @@ impl Running {
             no_context: counters.no_context.get(),
             discarded: counters.discarded.get(),
             published: counters.published.get(),
+            slot_wait: counters.slot_wait.get(),
         });
         Stats { published, unroutable, handlers: handlers.collect() }
     }
@@ -329,13 +263,6 @@ impl Running {
             }
         }
         Ok(self.in_flight.is_idle())
-    }
-
-    /// Messages that wait in the queues of the app on a broker that ends with the process.
-    fn left_on(&self, broker: &EmbeddedBroker) -> u64 {
-        let names: Vec<_> = self.plan.queues.iter().map(|queue| &queue.name).collect();
-        let queues = broker.queues();
-        queues.iter().filter(|queue| names.contains(&&queue.name)).map(|queue| queue.ready).sum()
     }
 }
 

@@ -23,10 +23,14 @@ use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{BoxFuture, Transport};
 
 mod bus;
+mod ending;
 mod filter;
 mod instances;
 
-pub use bus::{Bus, Drained};
+pub use bus::Bus;
+#[cfg(feature = "cli")]
+pub(crate) use bus::Running;
+pub use ending::Drained;
 use instances::GivenInstances;
 
 type Setup = Box<dyn FnOnce(App) -> BoxFuture<'static, Result<App, BoxError>> + Send>;
@@ -454,6 +458,7 @@ async fn connect(url: &BrokerUrl, name: &str, config: &Config) -> Result<Broker,
         name: name.to_owned(),
         publish_timeout: config.publish_timeout,
         management_url: config.management_url.clone(),
+        tls: config.tls.clone(),
     };
     let transport = crate::transport::RabbitMq::connect_with(url, options).await?;
     Ok(Broker::Other(Arc::new(transport)))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AMQP_PORT, AmqpUrl, BrokerUrl, Host, Target, bad_url};
+use super::{AMQP_PORT, AMQPS_PORT, AmqpUrl, BrokerUrl, Host, Target, TlsOptions, bad_url};
 use crate::error::Error;
 use crate::names::ExchangeName;
 
@@ -10,6 +10,9 @@ use crate::names::ExchangeName;
 const FRAME_MAX_MIN: u32 = 4096;
 
 const OPTIONS: [&str; 5] = ["channel_max", "connection_timeout", "exchange", "frame_max", "heartbeat"];
+/// The options of `amqps://` alone, as RabbitMQ's URI specification names them.
+const TLS_OPTIONS: [&str; 6] =
+    ["auth_mechanism", "cacertfile", "certfile", "keyfile", "server_name_indication", "verify"];
 
 pub(super) fn parse(text: &str) -> Result<BrokerUrl, Error> {
     let text = text.trim();
@@ -26,14 +29,13 @@ pub(super) fn parse(text: &str) -> Result<BrokerUrl, Error> {
         };
     }
     match text.split_once("://") {
-        Some(("amqp", rest)) => amqp(rest).map(|url| BrokerUrl(Target::Amqp(Box::new(url)))),
-        Some(("amqps", _)) => Err(bad_url(
-            format!("broker URL {:?} asks for TLS, which this version does not have yet", masked(text)),
-            "TLS comes with a later version; until then use `amqp://` inside a trusted network or through a tunnel",
-        )),
+        Some(("amqp", rest)) => amqp(rest, None).map(|url| BrokerUrl(Target::Amqp(Box::new(url)))),
+        Some(("amqps", rest)) => {
+            amqp(rest, Some(TlsOptions::default())).map(|url| BrokerUrl(Target::Amqp(Box::new(url))))
+        }
         Some((scheme, _)) => Err(bad_url(
             format!("broker URL {:?} has the unsupported scheme `{scheme}`", masked(text)),
-            "only `amqp://` and `embedded:` URLs are supported",
+            "only `amqp://`, `amqps://` and `embedded:` URLs are supported",
         )),
         None => Err(bad_url(
             format!("broker URL {:?} has no scheme", masked(text)),
@@ -42,8 +44,8 @@ pub(super) fn parse(text: &str) -> Result<BrokerUrl, Error> {
     }
 }
 
-/// What stands after `amqp://`.
-fn amqp(rest: &str) -> Result<AmqpUrl, Error> {
+/// What stands after `amqp://` or, with TLS, after `amqps://`.
+fn amqp(rest: &str, tls: Option<TlsOptions>) -> Result<AmqpUrl, Error> {
     let (rest, query) = match rest.split_once('?') {
         Some((rest, query)) => (rest, query),
         None => (rest, ""),
@@ -61,12 +63,17 @@ fn amqp(rest: &str) -> Result<AmqpUrl, Error> {
                 "write `%2F` for `/` and `%3F` for `?`",
             ));
         }
-        None => ("guest:guest", authority),
+        None => ("", authority),
     };
-    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let has_login = !login.is_empty();
+    let (user, password) = match login {
+        "" => ("guest", "guest"),
+        _ => login.split_once(':').unwrap_or((login, "")),
+    };
+    let port = if tls.is_some() { AMQPS_PORT } else { AMQP_PORT };
     let (vhost, vhost_is_implied) = vhost(path)?;
     let mut url = AmqpUrl {
-        hosts: hosts.split(',').map(host).collect::<Result<_, _>>()?,
+        hosts: hosts.split(',').map(|text| host(text, port)).collect::<Result<_, _>>()?,
         user: decode(user, "user")?,
         password: decode(password, "password")?,
         vhost,
@@ -76,13 +83,41 @@ fn amqp(rest: &str) -> Result<AmqpUrl, Error> {
         connection_timeout: None,
         channel_max: None,
         frame_max: None,
+        tls,
+        external: false,
+        file: None,
     };
     query.split('&').filter(|pair| !pair.is_empty()).try_for_each(|pair| option(&mut url, pair))?;
+    agrees(&url, has_login)?;
     Ok(url)
 }
 
+/// Refuses options that contradict each other, or the login.
+fn agrees(url: &AmqpUrl, has_login: bool) -> Result<(), Error> {
+    let Some(tls) = &url.tls else { return Ok(()) };
+    if url.external && has_login {
+        return Err(bad_url(
+            "the broker URL has a user, and `auth_mechanism=external` logs in as the client certificate",
+            "leave out the user and its password, or the option",
+        ));
+    }
+    if tls.key_file.is_some() && tls.cert_file.is_none() {
+        return Err(bad_url(
+            "the broker URL has a `keyfile` and no `certfile`",
+            "say where the certificate of that key is: `?certfile=`",
+        ));
+    }
+    if tls.unverified && (tls.ca_file.is_some() || tls.server_name.is_some()) {
+        return Err(bad_url(
+            "the broker URL says `verify_none`, and what to verify",
+            "leave out `verify=verify_none`: with `cacertfile` your own authority is trusted",
+        ));
+    }
+    Ok(())
+}
+
 /// `name`, `name:port`, `[ipv6]` or `[ipv6]:port`.
-fn host(text: &str) -> Result<Host, Error> {
+fn host(text: &str, default_port: u16) -> Result<Host, Error> {
     let (name, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((name, port)) => (name, port.strip_prefix(':')),
         None => match text.rsplit_once(':') {
@@ -100,11 +135,11 @@ fn host(text: &str) -> Result<Host, Error> {
         ));
     }
     let port = match port {
-        None => AMQP_PORT,
+        None => default_port,
         Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(|| {
             bad_url(
                 format!("the broker URL has the port `{port}` after the host `{name}`"),
-                format!("a port is a number from 1 to 65535; RabbitMQ's is {AMQP_PORT}"),
+                format!("a port is a number from 1 to 65535; RabbitMQ's is {default_port}"),
             )
         })?,
     };
@@ -145,7 +180,36 @@ fn option(url: &mut AmqpUrl, pair: &str) -> Result<(), Error> {
             }
             url.frame_max = Some(bytes);
         }
+        _ if TLS_OPTIONS.contains(&name) => tls_option(url, name, value)?,
         _ => return Err(unknown_option(name)),
+    }
+    Ok(())
+}
+
+fn tls_option(url: &mut AmqpUrl, name: &str, value: &str) -> Result<(), Error> {
+    let Some(tls) = &mut url.tls else {
+        return Err(bad_url(
+            format!("the broker URL has the option `{name}`, which is for TLS, and begins with `amqp://`"),
+            "write `amqps://`, or leave the option out",
+        ));
+    };
+    let value = decode(value, name)?;
+    if value.is_empty() {
+        return Err(bad_value(name, "", "not empty"));
+    }
+    match name {
+        "cacertfile" => tls.ca_file = Some(value.into()),
+        "certfile" => tls.cert_file = Some(value.into()),
+        "keyfile" => tls.key_file = Some(value.into()),
+        // In Erlang's clients `disable` leaves the name unchecked.
+        "server_name_indication" if value != "disable" => tls.server_name = Some(value),
+        "verify" if value == "verify_peer" => tls.unverified = false,
+        "verify" if value == "verify_none" => tls.unverified = true,
+        "auth_mechanism" if value.eq_ignore_ascii_case("plain") => url.external = false,
+        "auth_mechanism" if value.eq_ignore_ascii_case("external") => url.external = true,
+        "verify" => return Err(bad_value(name, &value, "verify_peer or verify_none")),
+        "auth_mechanism" => return Err(bad_value(name, &value, "plain or external")),
+        _ => return Err(bad_value(name, &value, "the name that the server's certificate is for")),
     }
     Ok(())
 }
@@ -167,15 +231,23 @@ fn example(option: &str) -> &'static str {
         "heartbeat" => "10",
         "connection_timeout" => "5000",
         "channel_max" => "2047",
+        "auth_mechanism" => "external",
+        "cacertfile" => "/etc/ssl/rabbit-ca.pem",
+        "certfile" => "/etc/ssl/client.pem",
+        "keyfile" => "/etc/ssl/client.key",
+        "server_name_indication" => "rabbit.example.org",
+        "verify" => "verify_peer",
         _ => "131072",
     }
 }
 
 fn unknown_option(name: &str) -> Error {
-    let similar = OPTIONS.iter().find(|known| strsim::levenshtein(known, name) <= 3);
+    let similar = OPTIONS.iter().chain(&TLS_OPTIONS).find(|known| strsim::levenshtein(known, name) <= 3);
     let help = match similar {
         Some(known) => format!("did you mean `{known}`?"),
-        None => format!("the options are {}", OPTIONS.join(", ")),
+        None => {
+            format!("the options are {}, and for TLS {}", OPTIONS.join(", "), TLS_OPTIONS.join(", "))
+        }
     };
     bad_url(format!("the broker URL has the unknown option `{name}`"), help)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::app::{App, Bus, Drained};
+use crate::app::{App, Bus, Drained, Running};
 use crate::counters::Stats;
 use crate::topology::Plan;
 
@@ -83,30 +83,41 @@ fn handlers(plan: &Plan) -> String {
     text
 }
 
-pub(super) fn draining() {
-    if super::log::is_for_people() {
-        say("draining: no new messages · Ctrl-C again to give everything back and exit\n");
-    } else {
-        tracing::info!("draining");
+/// Says that the app stops, and what it waits for.
+pub(super) fn draining(running: &Running) {
+    let (in_flight, oldest) = (running.in_flight.count(), running.in_flight.oldest());
+    if !super::log::is_for_people() {
+        let (handler, age) = oldest.map(|oldest| (oldest.handler.name.clone(), oldest.age)).unzip();
+        tracing::info!(in_flight, oldest = handler, oldest_for = age.map(tracing::field::debug), "draining");
+        return;
     }
+    let oldest = oldest.map(|oldest| format!(" (oldest {} {:.1?})", oldest.handler.name, oldest.age));
+    let (queued, again) = match running.embedded {
+        None => ("no new deliveries", "to requeue and exit"),
+        Some(_) => ("what is queued is handled first", "to exit now"),
+    };
+    let oldest = oldest.unwrap_or_default();
+    say(&format!("draining: {in_flight} in flight{oldest}, {queued} · Ctrl-C again {again}\n"));
 }
 
-pub(super) fn drained(stats: &Stats, drained: Drained) {
+/// Says what the app has done, and what it has not.
+pub(super) fn drained(stats: &Stats, drained: Drained, after: Duration) {
     let sum =
         |count: fn(&crate::counters::HandlerStats) -> u64| stats.handlers.iter().map(count).sum::<u64>();
     let (handled, failed, dead) =
         (sum(|one| one.handled), sum(|one| one.failed), sum(|one| one.dead_lettered));
-    let Drained { interrupted, lost } = drained;
+    let Drained { interrupted, lost, delayed } = drained;
     if !super::log::is_for_people() {
-        tracing::info!(handled, failed, dead_lettered = dead, interrupted, lost, "stopped");
+        tracing::info!(handled, failed, dead_lettered = dead, interrupted, lost, delayed, after = ?after, "stopped");
         return;
     }
-    let mut text = format!("stopped: handled {handled}, failed attempts {failed}, dead letters {dead}");
+    let verb = if drained.is_clean() { "drained in" } else { "stopped after" };
+    let mut text = format!("{verb} {after:.1?}: processed {handled}, failed {failed}, dead-lettered {dead}");
     if interrupted > 0 {
-        text.push_str(&format!(", interrupted and given back {interrupted}"));
+        text.push_str(&format!("; {interrupted} interrupted and requeued"));
     }
-    if lost > 0 {
-        text.push_str(&format!(", lost with the embedded broker {lost}"));
+    if lost + delayed > 0 {
+        text.push_str(&format!("; lost with the embedded broker: {lost} queued, {delayed} delayed"));
     }
     text.push('\n');
     say(&text);

@@ -4,7 +4,11 @@ use std::cell::Cell;
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::{LogFormat, Options};
 
@@ -28,12 +32,18 @@ pub(super) fn install(options: &Options, format: Option<LogFormat>) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
+    let discreet = filter_fn(|event| !shows_secrets(event.target(), *event.level()));
     // An error means that the program has installed a subscriber of its own, which is then the right one.
     let _ = match format {
-        LogFormat::Pretty => log.pretty().try_init(),
-        LogFormat::Compact => log.compact().try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+        LogFormat::Pretty => log.pretty().finish().with(discreet).try_init(),
+        LogFormat::Compact => log.compact().finish().with(discreet).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).finish().with(discreet).try_init(),
     };
+}
+
+/// Whether an event may show a password: the client library traces each frame that it writes, and the login is one of them.
+fn shows_secrets(target: &str, level: Level) -> bool {
+    level == Level::TRACE && ["lapin::io_loop", "lapin::frames"].contains(&target)
 }
 
 /// Whether whoever reads the log is a person.

@@ -19,6 +19,7 @@ mod publish;
 mod report;
 mod run;
 mod setup;
+mod signals;
 mod table;
 mod topology;
 
@@ -33,9 +34,12 @@ Exit codes:
   3   some of it could not be done
   69  the broker can't be reached
   70  internal error
-  75  handlers were interrupted; their messages went back to their queues
+  75  handlers were interrupted, and their messages went back to their queues; or the embedded broker still held messages
   77  the broker refused the user
   78  the configuration or the handlers are wrong";
+
+/// Nothing can hide what stands on a command line.
+const VISIBLE_PASSWORD: &str = "whoever runs `ps` on this machine sees the password in --broker-url; set BROKER_URL, or BROKER_URL_FILE to a file that holds the URL";
 
 /// The options that all commands share. Flatten them into your own `clap` parser next to [`Command`].
 #[derive(Args, Clone, Debug, Default)]
@@ -219,13 +223,12 @@ impl Options {
     /// # Errors
     /// As [`Config::from_env`], and for a broker's URL on the command line.
     pub fn config(&self) -> Result<Config, Error> {
-        let mut config = Config::from_env()?;
-        if let Some(url) = &self.broker_url {
-            let url = BrokerUrl::parse(url)?;
-            if let Some(exchange) = url.exchange() {
-                config.plan.messages = exchange.to_string();
-            }
-            config.broker_url = Some(url);
+        let Some(text) = &self.broker_url else { return Config::from_env() };
+        let url = BrokerUrl::parse(text)?;
+        let has_secret = url.has_secret();
+        let mut config = Config::from_env_with(url)?;
+        if has_secret {
+            config.warnings.push(VISIBLE_PASSWORD.to_owned());
         }
         Ok(config)
     }

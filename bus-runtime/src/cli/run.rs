@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::signals::Signals;
 use super::{banner, block_on, report};
 use crate::app::{App, Drained};
 use crate::config::Patience;
@@ -55,7 +56,7 @@ pub(super) fn run(mut app: App, arguments: &RunArgs) -> ExitCode {
     super::log::install_panic_hook();
     let ran = block_on(async { if arguments.once { once(app).await } else { until_signal(app).await } });
     match ran.and_then(|ran| ran) {
-        Ok(Drained { interrupted: 0, lost: 0, .. }) => ExitCode::SUCCESS,
+        Ok(drained) if drained.is_clean() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(INTERRUPTED),
         Err(error) => report::failed(&[error]),
     }
@@ -101,30 +102,50 @@ impl RunArgs {
 async fn until_signal(app: App) -> Result<Drained, Error> {
     let started = crate::seam::now();
     let identity = banner::Identity::of(&app);
-    let mut signals = Signals::new()?;
+    let signals = Signals::listen(app.settings()?.grace, INTERRUPTED)?;
     let bus = tokio::select! {
         bus = app.start() => bus?,
         // Nothing has begun yet: there is nothing to drain.
-        () = signals.next() => return Ok(Drained::default()),
+        () = signals.first() => return Ok(Drained::default()),
     };
     crate::publish::set_process_wide(&bus.running().hub);
     banner::started(&identity, &bus, started.elapsed());
-    signals.next().await;
-    banner::draining();
-    let stats = std::sync::Arc::clone(bus.running());
-    let drained = bus.shutdown_or(signals.next()).await;
-    banner::drained(&stats.stats(), drained);
+    signals.first().await;
+    let running = std::sync::Arc::clone(bus.running());
+    banner::draining(&running);
+    let began = crate::seam::now();
+    let drained = bus.shutdown_or(signals.second()).await;
+    banner::drained(&running.stats(), drained, began.elapsed());
     Ok(drained)
 }
 
 async fn once(app: App) -> Result<Drained, Error> {
-    let (bus, layers) = app.start_idle().await?;
+    let settings = app.settings()?;
+    let signals = Signals::listen(settings.grace, INTERRUPTED)?;
+    let (bus, layers) = tokio::select! {
+        idle = app.start_idle() => idle?,
+        () = signals.first() => return Ok(Drained::default()),
+    };
     crate::publish::set_process_wide(&bus.running().hub);
-    let handled = bus.drain_queues(&layers).await?;
+    let running = std::sync::Arc::clone(bus.running());
+    let stop = async {
+        signals.first().await;
+        // What is queued stays queued; it is only what has begun that is waited for.
+        running.stop_taking(settings.grace);
+        banner::draining(&running);
+        signals.second().await;
+        running.hurry();
+        std::future::pending::<()>().await;
+    };
+    let began = crate::seam::now();
+    let (handled, interrupted) = tokio::select! {
+        handled = bus.drain_queues(&layers) => handled?,
+        () = stop => (0, 0),
+    };
     let stats = bus.stats();
-    let drained = bus.shutdown().await;
-    tracing::info!(messages = handled, "nothing is queued any more");
-    banner::drained(&stats, drained);
+    let drained = bus.shutdown_or(signals.second()).await.and_interrupted(interrupted);
+    tracing::info!(messages = handled, "handled what was queued");
+    banner::drained(&stats, drained, began.elapsed());
     Ok(drained)
 }
 
@@ -133,44 +154,4 @@ fn no_handlers() -> Error {
         "handlers live in another crate? add  use my_handlers as _;  or  bus_runtime::link!(my_handlers);  to main.rs: \
          the linker drops crates that nothing refers to",
     )
-}
-
-/// SIGTERM and SIGINT.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> Result<Self, Error> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| {
-            signal(kind)
-                .map_err(|error| Error::new(ErrorKind::Config, "can't listen to signals").with_source(error))
-        };
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> Result<Self, Error> {
-        Ok(Self {})
-    }
-
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
-    }
 }

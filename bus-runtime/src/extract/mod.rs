@@ -11,6 +11,7 @@ mod context;
 mod metadata;
 mod payload;
 mod routing;
+mod settle;
 mod state;
 
 pub use batch::{Batch, BatchCall, BatchItem, CapturedWords, FromBatch};
@@ -21,6 +22,7 @@ pub(crate) use payload::decode;
 pub use payload::{BODY_MAX, Json, MessageOf, Raw};
 pub use routing::CapturedWord;
 pub(crate) use routing::captured;
+pub use settle::Settle;
 pub use state::State;
 pub(crate) use state::StateMap;
 
@@ -41,7 +43,7 @@ pub(crate) use state::StateMap;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be a handler argument",
     label = "not extractable from a message",
-    note = "a handler argument is one of: a type with `#[derive(Message)]`, `MessageOf<T>`, `Json<T>`, `Bytes`, `RoutingKey`, `Headers`, `Context`, `State<T>`, `Publisher`, a word captured in the binding key, `Option` and `Result<_, Rejection>` of these",
+    note = "a handler argument is one of: a type with `#[derive(Message)]`, `MessageOf<T>`, `Json<T>`, `Bytes`, `RoutingKey`, `Headers`, `Context`, `State<T>`, `Publisher`, `Settle`, a word captured in the binding key, `Option` and `Result<_, Rejection>` of these",
     note = "for a typed body write `{Self}` with `#[derive(Serialize, Deserialize, Message)]` and `#[event(\"…\")]` or `#[task(\"…\")]`, or take `Json<{Self}>`",
     note = "for your own type, `impl FromDelivery for {Self}`"
 )]

@@ -19,7 +19,7 @@ use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::extract::{BatchCall, BatchItem};
 use crate::outcome::{HandlerError, Outcome, Outcomes};
-use crate::registration::{BatchFn, ItemFn};
+use crate::registration::{BatchFn, ItemFn, judged};
 use crate::scope::{CURRENT, Scope};
 use crate::seam;
 use crate::topology::HandlerEntry;
@@ -196,7 +196,7 @@ impl Gatherer {
         let call = CURRENT.scope(Arc::clone(&scope), async { (self.functions.call)(batch).await });
         let returned = limited(self.entry.timeout, call).instrument(span).await;
         let outcomes = match returned {
-            Ok(Ok(outcomes)) => outcomes,
+            Ok(Ok(outcomes)) => outcomes.map(judged),
             Ok(Err(rejection)) => Outcomes::All(rejection.into()),
             Err(error) => Outcomes::All(Outcome::Failed(error)),
         };
@@ -215,8 +215,8 @@ impl Gatherer {
         deliveries: &[Delivery],
         outcomes: Vec<Outcome>,
     ) -> Vec<Outcome> {
-        let staged = scope.close();
-        if staged.is_empty() || !outcomes.iter().any(|outcome| matches!(outcome, Outcome::Done(_))) {
+        let staged = scope.close().drafts;
+        if staged.is_empty() || !outcomes.iter().any(Outcome::is_success) {
             return outcomes;
         }
         let sends = staged.into_iter().map(|draft| scope.hub.send_draft(draft));
@@ -234,7 +234,7 @@ impl Gatherer {
         let Some(refused) = refused else { return outcomes };
         let failed = Outcomes::All(Outcome::Failed(HandlerError::new(refused))).of_each(outcomes.len());
         let replace = |(outcome, failed)| match outcome {
-            Outcome::Done(_) => failed,
+            Outcome::Done(_) | Outcome::Ack => failed,
             outcome => outcome,
         };
         outcomes.into_iter().zip(failed).map(replace).collect()

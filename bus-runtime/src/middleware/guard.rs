@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::outcome::{HandlerError, Outcome};
-use crate::registration::HandlerFn;
+use crate::registration::{HandlerFn, judged};
 use crate::topology::HandlerEntry;
 
 /// Calls the handler, at most for as long as its timeout. Waiting for a layer further out is not part of that time.
@@ -20,7 +20,7 @@ pub(super) async fn guarded(
     delivery: Delivery,
 ) -> Result<Outcome, BoxError> {
     Ok(match limited(entry.timeout, async { call(delivery).await }).await {
-        Ok(Ok(outcome)) => outcome,
+        Ok(Ok(outcome)) => judged(outcome),
         Ok(Err(rejection)) => rejection.into(),
         Err(error) => Outcome::Failed(error),
     })

@@ -19,6 +19,15 @@ pub enum Outcomes {
 }
 
 impl Outcomes {
+    /// Changes every outcome.
+    pub(crate) fn map(self, change: impl FnMut(Outcome) -> Outcome) -> Self {
+        let mut change = change;
+        match self {
+            Self::All(outcome) => Self::All(change(outcome)),
+            Self::Each(outcomes) => Self::Each(outcomes.into_iter().map(change).collect()),
+        }
+    }
+
     /// The outcome of each of so many messages.
     pub(crate) fn of_each(self, messages: usize) -> Vec<Outcome> {
         match self {
@@ -36,13 +45,17 @@ impl Outcomes {
 fn repeated(outcome: Outcome, times: usize) -> Vec<Outcome> {
     let one: &dyn Fn() -> Outcome = match &outcome {
         Outcome::Done(reply) => &|| Outcome::Done(reply.clone()),
+        Outcome::Ack => &|| Outcome::Ack,
         Outcome::Retry(delay) => &|| Outcome::Retry(*delay),
         Outcome::Requeue => &|| Outcome::Requeue,
         Outcome::DeadLetter(reason, text) => &|| Outcome::DeadLetter(*reason, text.clone()),
         Outcome::Discard => &|| Outcome::Discard,
         Outcome::Failed(_) => {
             let Outcome::Failed(error) = outcome else { return Vec::new() };
-            return error.shared(times).into_iter().map(Outcome::Failed).collect();
+            return match error.into_outcome() {
+                Outcome::Failed(error) => error.shared(times).into_iter().map(Outcome::Failed).collect(),
+                decided => repeated(decided, times),
+            };
         }
     };
     (0..times).map(|_| one()).collect()
@@ -58,6 +71,10 @@ impl HandlerError {
         let cause: Box<dyn Fn() -> Cause> = match cause {
             Cause::Panic(text) => Box::new(move || Cause::Panic(text.clone())),
             Cause::Timeout(after) => Box::new(move || Cause::Timeout(after)),
+            Cause::Decided(outcome) => {
+                let text = format!("the handler decided {outcome:?}");
+                Box::new(move || Cause::Error(text.clone().into()))
+            }
             Cause::Error(error) => {
                 let error: Arc<dyn std::error::Error + Send + Sync> = Arc::from(error);
                 Box::new(move || Cause::Error(BoxError::from(Arc::clone(&error))))
@@ -80,7 +97,7 @@ pub trait IntoOutcomes {
 
 impl IntoOutcomes for () {
     fn into_outcomes(self) -> Outcomes {
-        Outcomes::All(super::ack())
+        Outcomes::All(().into_outcome())
     }
 }
 
@@ -106,7 +123,7 @@ impl<T: IntoOutcomes, E: IntoHandlerError> IntoOutcomes for Result<T, E> {
     fn into_outcomes(self) -> Outcomes {
         match self {
             Ok(value) => value.into_outcomes(),
-            Err(error) => Outcomes::All(Outcome::Failed(error.into_handler_error())),
+            Err(error) => Outcomes::All(error.into_handler_error().into_outcome()),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::scope::Scope;
 use crate::transport::BoxFuture;
 
 /// A message, ready to be sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) envelope: Envelope,
     pub(crate) delay: Option<Duration>,

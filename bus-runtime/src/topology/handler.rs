@@ -92,6 +92,7 @@ impl HandlerEntry {
     }
 
     /// The Rust type that it takes the body as, if it takes it.
+    #[cfg(feature = "cli")]
     pub(crate) fn payload(&self) -> Option<&'static str> {
         let mut arguments = Arguments::default();
         (self.arguments)(&mut arguments);

@@ -38,6 +38,13 @@ pub(crate) fn is_run_time(name: &str) -> bool {
     ["bus.ladder.", "bus.reply."].iter().any(|own| name.starts_with(own) || name.contains(&format!(".{own}")))
 }
 
+/// Whether a queue of this name holds messages until their time has come, or has just come.
+pub(crate) fn holds_delayed(name: &str) -> bool {
+    ["bus.delay.", "bus.ladder.", DUE_QUEUE]
+        .iter()
+        .any(|own| name.starts_with(own) || name.contains(&format!(".{own}")))
+}
+
 /// Whether Bus declares a queue or an exchange of this name for delays.
 #[cfg(feature = "cli")]
 pub(crate) fn is_helper(name: &str) -> bool {

@@ -20,6 +20,7 @@ pub(super) async fn answer(hub: &Hub, arrival: &Arrival, outcome: &Outcome) {
     let refused = |text: &str| reply(request, Err(&HandlerError::new(text.to_owned())));
     let reply = match outcome {
         Outcome::Done(value) => reply(request, Ok(value.as_deref().unwrap_or(b"null"))),
+        Outcome::Ack => reply(request, Ok(b"null")),
         Outcome::Failed(error) => reply(request, Err(error)),
         Outcome::DeadLetter(_, text) => refused(text),
         Outcome::Retry(_) | Outcome::Requeue => {

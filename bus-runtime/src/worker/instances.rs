@@ -18,6 +18,7 @@ use crate::message::MessageKind;
 use crate::middleware::panicked;
 use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
 use crate::registration::judged;
+use crate::right::Right;
 use crate::scope::Scope;
 use crate::topology::{HandlerEntry, HandlerKind};
 
@@ -28,6 +29,7 @@ pub(super) struct InstanceCalls {
     pub(super) finder: InstanceFinder,
     /// The layers are those of the handler: its instances take turns in asking whether they are ready.
     pub(super) stack: Arc<Mutex<Stack>>,
+    pub(super) right: Arc<Right>,
 }
 
 impl InstanceCalls {
@@ -50,6 +52,8 @@ impl InstanceCalls {
         match nobody {
             Some(outcome) if instances.is_empty() => Some(vec![self.without_instance(arrival, outcome)]),
             _ => {
+                // In the place of the one call that the method was until now.
+                self.right.needed_by(instances.len().saturating_sub(1));
                 let side_by_side = usize::from(self.entry.concurrency);
                 let calls = instances.into_iter().enumerate();
                 let calls = calls.map(|(position, instance)| self.call(hub, arrival, position, instance));
@@ -83,7 +87,8 @@ impl InstanceCalls {
     ) -> Option<Judged> {
         let metadata = arrival.metadata.clone();
         let key = instance.key.clone();
-        let scope = Scope::new(Arc::clone(hub), Arc::clone(&self.entry), metadata.clone());
+        let scope =
+            Scope::new(Arc::clone(hub), Arc::clone(&self.entry), metadata.clone(), Arc::clone(&self.right));
         let scope = Arc::new(scope.for_instance(instance, position));
         let future = {
             let mut stack = self.stack.lock().await;
@@ -111,7 +116,8 @@ impl InstanceCalls {
 
     fn without_instance(&self, arrival: &Arrival, outcome: Outcome) -> Judged {
         let (entry, counters) = (Arc::clone(&self.entry), Arc::clone(&self.counters));
-        judge(arrival, Judged { entry, counters, outcome, instance: arrival.instance.clone() })
+        let instance = arrival.instance.clone();
+        judge(arrival, Judged { entry, counters, outcome, instance, acknowledged: false })
     }
 }
 

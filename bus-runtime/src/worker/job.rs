@@ -21,14 +21,15 @@ use crate::middleware::panicked;
 use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
 use crate::policy::AckMode;
 use crate::registration::judged;
-use crate::scope::{CURRENT, Scope};
+use crate::right::Right;
+use crate::scope::{CURRENT, Closed, Scope};
 use crate::topology::{HandlerEntry, QueueEntry};
-use crate::transport::{BoxFuture, Incoming, Settler, Verdict};
+use crate::transport::{BoxFuture, Incoming, Verdict};
 
 /// One message on its way through the handlers of its queue.
 pub(super) struct Job {
     case: Case,
-    settler: Settler,
+    right: Arc<Right>,
     calls: Vec<Called>,
     /// Why it is settled without any call.
     refused: Option<Outcome>,
@@ -53,6 +54,7 @@ struct WaitingCall {
     entry: Arc<HandlerEntry>,
     counters: Arc<Counters>,
     stack: Arc<tokio::sync::Mutex<Stack>>,
+    right: Arc<Right>,
 }
 
 /// One call of a handler.
@@ -72,6 +74,8 @@ pub(super) struct Judged {
     pub(super) outcome: Outcome,
     /// The key of the instance: another attempt is for this one alone.
     pub(super) instance: Option<String>,
+    /// The call has acknowledged the message itself.
+    pub(super) acknowledged: bool,
 }
 
 impl Job {
@@ -85,7 +89,8 @@ impl Job {
         let Incoming { envelope, redelivered, delivery_count: _, defect, settler } = incoming;
         let arrival = Arrival::of(envelope, &queue.name, redelivered);
         let case = Case { hub: Arc::clone(hub), queue: Arc::clone(queue), arrival };
-        let mut job = Self { case, settler, calls: Vec::new(), refused: None };
+        let right = Arc::new(Right::new(settler));
+        let mut job = Self { case, right, calls: Vec::new(), refused: None };
         if arrival::size(job.case.arrival.metadata.headers()) > arrival::HEADERS_MAX {
             job.refused =
                 Some(Outcome::DeadLetter(DeadLetterReason::TooLarge, "the headers are too large".into()));
@@ -99,6 +104,11 @@ impl Job {
         job
     }
 
+    /// The handler that it is for; the first of several.
+    pub(super) fn handler(&self) -> Option<Arc<HandlerEntry>> {
+        self.calls.first().map(|called| Arc::clone(called.entry()))
+    }
+
     fn find_calls(&mut self, members: &mut [Member]) {
         let mut filtered = false;
         for member in members {
@@ -110,7 +120,8 @@ impl Job {
                 filtered = true;
                 continue;
             }
-            self.calls.push(self.case.call(member));
+            self.right.needed_by(1);
+            self.calls.push(self.case.call(member, &self.right));
         }
         if self.calls.is_empty() {
             self.refused = Some(if filtered { Outcome::Discard } else { self.case.unknown() });
@@ -131,12 +142,12 @@ impl Job {
         let calls = std::mem::take(&mut self.calls);
         let Case { hub, queue, arrival } = &self.case;
         if queue.ack == AckMode::OnReceive {
-            settle(self.settler, Verdict::Ack);
+            self.right.settle(Verdict::Ack);
             return run_unacknowledged(hub, arrival, calls).await;
         }
         let judged = run_calls(hub, arrival, calls).await;
         drop(slot);
-        let Some(judged) = judged else { return settle(self.settler, Verdict::Requeue) };
+        let Some(judged) = judged else { return self.right.settle(Verdict::Requeue) };
         self.settle(judged).await;
     }
 
@@ -144,23 +155,29 @@ impl Job {
     async fn refuse(self, outcome: Outcome) {
         if let Outcome::DeadLetter(DeadLetterReason::TooLarge, _) = outcome {
             // A copy with its story would not fit into a frame: the broker's own dead-lettering moves it as it is.
-            return settle(self.settler, Verdict::Reject);
+            return self.right.settle(Verdict::Reject);
         }
         let Some(first) = self.case.queue.members.first() else {
-            return settle(self.settler, Verdict::Reject);
+            return self.right.settle(Verdict::Reject);
         };
         let instance = self.case.arrival.instance.clone();
-        let judged = Judged { entry: Arc::clone(first), counters: Arc::default(), outcome, instance };
+        let judged = Judged {
+            entry: Arc::clone(first),
+            counters: Arc::default(),
+            outcome,
+            instance,
+            acknowledged: false,
+        };
         self.settle(vec![judged]).await;
     }
 
     async fn settle(self, judged: Vec<Judged>) {
-        let Self { case, settler, .. } = self;
+        let Self { case, right, .. } = self;
         let verdicts = Verdicts::of(&case, judged);
         match verdicts.perform(&case).await {
-            Performed::Done => settle(settler, Verdict::Ack),
+            Performed::Done => right.settle(Verdict::Ack),
             // The broker itself moves it to the dead letters.
-            Performed::Refused => settle(settler, Verdict::Reject),
+            Performed::Refused => right.settle(Verdict::Reject),
         }
     }
 }
@@ -175,18 +192,19 @@ impl Case {
         }
     }
 
-    fn call(&self, member: &mut Member) -> Called {
+    fn call(&self, member: &mut Member, right: &Arc<Right>) -> Called {
+        let right = Arc::clone(right);
         let (entry, counters) = (Arc::clone(&member.entry), Arc::clone(&member.counters));
         match &mut member.calls {
             Calls::Function(stack) => {
-                Called::Function(Call::new(&self.hub, &self.arrival, entry, counters, stack))
+                Called::Function(Call::new(&self.hub, &self.arrival, entry, counters, stack, right))
             }
             Calls::InTurn(stack) => {
-                Called::Waiting(WaitingCall { entry, counters, stack: Arc::clone(stack) })
+                Called::Waiting(WaitingCall { entry, counters, stack: Arc::clone(stack), right })
             }
             Calls::Method(finder, stack) => {
                 let (finder, stack) = (*finder, Arc::clone(stack));
-                Called::Method(InstanceCalls { entry, counters, finder, stack })
+                Called::Method(InstanceCalls { entry, counters, finder, stack, right })
             }
         }
     }
@@ -208,12 +226,6 @@ impl Case {
 fn wanted(entry: &HandlerEntry, arrival: &Arrival) -> bool {
     let Some(filter) = entry.when else { return true };
     catch_unwind(AssertUnwindSafe(|| filter(&arrival.metadata))).unwrap_or(true)
-}
-
-fn settle(settler: Settler, verdict: Verdict) {
-    if let Err(error) = settler.settle(verdict) {
-        tracing::debug!(%error, "not settled: the broker will deliver the message again");
-    }
 }
 
 /// Runs the handlers: strictly one priority after the other, side by side inside one. `None` when the connection was lost
@@ -242,22 +254,26 @@ async fn run_calls(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Opt
 }
 
 impl Called {
-    fn priority(&self) -> i32 {
+    fn entry(&self) -> &Arc<HandlerEntry> {
         match self {
             Self::Function(Call { entry, .. })
             | Self::Waiting(WaitingCall { entry, .. })
-            | Self::Method(InstanceCalls { entry, .. }) => entry.priority,
+            | Self::Method(InstanceCalls { entry, .. }) => entry,
         }
+    }
+
+    fn priority(&self) -> i32 {
+        self.entry().priority
     }
 
     async fn run(self, hub: &Arc<Hub>, arrival: &Arrival) -> Option<Vec<Judged>> {
         match self {
             Self::Function(call) => run_call(hub, arrival, call).await.map(|judged| vec![judged]),
-            Self::Waiting(WaitingCall { entry, counters, stack }) => {
+            Self::Waiting(WaitingCall { entry, counters, stack, right }) => {
                 let call = {
                     let mut stack = stack.lock().await;
                     stack.ready().await;
-                    Call::new(hub, arrival, entry, counters, &mut stack)
+                    Call::new(hub, arrival, entry, counters, &mut stack, right)
                 };
                 run_call(hub, arrival, call).await.map(|judged| vec![judged])
             }
@@ -274,9 +290,10 @@ impl Call {
         entry: Arc<HandlerEntry>,
         counters: Arc<Counters>,
         stack: &mut Stack,
+        right: Arc<Right>,
     ) -> Self {
         let metadata = arrival.metadata.clone();
-        let scope = Arc::new(Scope::new(Arc::clone(hub), Arc::clone(&entry), metadata.clone()));
+        let scope = Arc::new(Scope::new(Arc::clone(hub), Arc::clone(&entry), metadata.clone(), right));
         let future = stack.call(Delivery::new(metadata, Arc::clone(&scope)));
         Self { entry, counters, scope, future, instance: None }
     }
@@ -288,7 +305,7 @@ async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called
             answer(hub, arrival, &judged.outcome).await;
         }
         match judged.outcome {
-            Outcome::Done(_) => judged.counters.handled.add_one(),
+            Outcome::Done(_) | Outcome::Ack => judged.counters.handled.add_one(),
             outcome => {
                 judged.counters.discarded.add_one();
                 tracing::error!(handler = %judged.entry.name, ?outcome, "failed after the message was acknowledged");
@@ -318,13 +335,15 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
     if scope.is_interrupted() {
         return None;
     }
-    let staged = scope.close();
-    if let (Outcome::Done(_), false) = (&outcome, staged.is_empty()) {
-        let sends = staged.into_iter().map(|draft| hub.send_draft(draft));
+    let Closed { drafts, sent, acknowledged } = scope.close();
+    counters.published.add(sent);
+    outcome = explicit(&entry, outcome, acknowledged);
+    if outcome.is_success() && !drafts.is_empty() {
+        let sends = drafts.into_iter().map(|draft| hub.send_draft(draft));
         for sent in join_all(sends).await {
             match sent {
-                Ok(()) => counters.published.add_one(),
-                Err(error) if error.kind().is_interruption() => {
+                Ok(()) => counters.published.add(1),
+                Err(error) if error.kind().is_interruption() && !acknowledged => {
                     tracing::warn!(handler = %entry.name, %error, "what the handler published is not confirmed; it will be called again");
                     return None;
                 }
@@ -332,7 +351,18 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
             }
         }
     }
-    Some(judge(arrival, Judged { entry, counters, outcome, instance }))
+    Some(judge(arrival, Judged { entry, counters, outcome, instance, acknowledged }))
+}
+
+/// With `ack = "manual"` a handler says what becomes of the message. One that says nothing has failed: its message is neither
+/// lost nor kept for ever.
+fn explicit(entry: &HandlerEntry, outcome: Outcome, acknowledged: bool) -> Outcome {
+    match outcome {
+        Outcome::Done(None) if entry.ack == AckMode::Manual && !acknowledged => Outcome::Failed(
+            HandlerError::new("the handler has ended without acknowledging the message (ack = \"manual\")"),
+        ),
+        outcome => outcome,
+    }
 }
 
 /// Tells whoever wants to know what became of a call: hook and log.
@@ -342,7 +372,7 @@ pub(super) fn judge(arrival: &Arrival, judged: Judged) -> Judged {
 }
 
 /// Tells the error hook and the log about a failed attempt.
-fn report(Judged { entry, counters, outcome, instance }: &Judged, arrival: &Arrival) {
+fn report(Judged { entry, counters, outcome, instance, acknowledged: _ }: &Judged, arrival: &Arrival) {
     let Outcome::Failed(error) = outcome else { return };
     counters.failed.add_one();
     tracing::warn!(

@@ -3,40 +3,39 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_util::future::Either;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::seam;
 use crate::topology::QueueEntry;
-use crate::transport::{ConsumeOptions, Consumer, Incoming, Verdict};
+use crate::transport::{ConsumeOptions, Consumer, Incoming};
 
 mod answer;
+mod drain;
+mod due;
 mod in_flight;
 mod instances;
 mod job;
 mod lanes;
 mod member;
 mod perform;
+mod phase;
 
+pub(crate) use drain::close_timeout;
+#[cfg(feature = "cli")]
+pub(crate) use due::run_due_once;
+pub(crate) use due::{DUE_PREFETCH, run_due};
 pub(crate) use in_flight::InFlight;
 pub(crate) use member::Member;
+pub(crate) use phase::{Phase, time_is_up};
 
 use job::Job;
 use lanes::{Lanes, Slot};
-
-/// What the workers of an app have been told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Take messages.
-    Running,
-    /// Take no more; finish what has begun until then.
-    Draining(Instant),
-}
 
 /// Consumes one queue.
 pub(crate) struct Worker {
@@ -86,7 +85,7 @@ impl Worker {
         loop {
             let next = tokio::select! {
                 biased;
-                _ = phase.wait_for(|phase| *phase != Phase::Running) => break,
+                () = phase::drains(&mut phase) => break,
                 next = self.next(&mut consumer) => next,
             };
             match next {
@@ -104,40 +103,56 @@ impl Worker {
         &mut self,
         consumer: &mut Box<dyn Consumer>,
     ) -> Option<Result<(Incoming, OwnedSemaphorePermit), Error>> {
-        let slot = Arc::clone(&self.room).acquire_owned().await.ok()?;
+        let (slot, waited) = free(&self.room).await?;
         for member in &mut self.members {
             member.ready().await;
         }
-        match poll_fn(|cx| consumer.poll_next(cx)).await? {
-            Ok(incoming) => Some(Ok((incoming, slot))),
-            Err(error) => Some(Err(error)),
+        let mut looks = 0_u32;
+        let next = poll_fn(|cx| {
+            looks = looks.saturating_add(1);
+            consumer.poll_next(cx)
+        });
+        let incoming = match next.await? {
+            Ok(incoming) => incoming,
+            Err(error) => return Some(Err(error)),
+        };
+        if let (Some(waited), 1) = (waited, looks) {
+            self.members.iter().for_each(|member| member.counters.slot_wait.add(waited));
         }
+        Some(Ok((incoming, slot)))
     }
 
     /// Lets the handlers have a message. One that ends without waiting needs no task of its own.
     async fn begin(&mut self, incoming: Incoming, room: OwnedSemaphorePermit) {
         let job = Job::new(&self.hub, &self.queue, &mut self.members, incoming);
-        let counted = self.in_flight.enter();
-        let run = match &self.lanes {
+        let handler = job.handler();
+        let mut counted = self.in_flight.enter();
+        let mut work = Box::pin(match &self.lanes {
             None => Either::Left(job.run(Slot::free(room))),
             Some(lanes) => Either::Right(lanes.run(job, &self.slots, room)),
-        };
-        let mut work = Box::pin(async move {
-            let _counted = counted;
-            run.await;
         });
         let first = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
         if first.is_pending() {
-            self.running.spawn(work);
+            if let Some(handler) = handler {
+                counted.waits(handler);
+            }
+            self.running.spawn(async move {
+                let _counted = counted;
+                work.await;
+            });
         }
     }
 
-    /// Handles what is queued now, and ends when the queue is empty. For `run --once`.
+    /// Handles what is queued now, and ends when the queue is empty or the app drains. Says how many messages it took, and
+    /// how many of them were interrupted. For `run --once`.
     #[cfg(feature = "cli")]
-    pub(crate) async fn run_once(&mut self) -> Result<usize, Error> {
+    pub(crate) async fn run_once(
+        &mut self,
+        phase: &mut watch::Receiver<Phase>,
+    ) -> Result<(usize, usize), Error> {
         let mut taken = 0;
-        loop {
-            let Some(slot) = Arc::clone(&self.room).acquire_owned().await.ok() else { return Ok(taken) };
+        while !phase.borrow().is_draining() {
+            let Some((slot, _)) = free(&self.room).await else { break };
             for member in &mut self.members {
                 member.ready().await;
             }
@@ -145,47 +160,10 @@ impl Worker {
             taken += 1;
             self.begin(incoming, slot).await;
         }
-        while self.running.join_next().await.is_some() {}
-        Ok(taken)
-    }
-
-    /// Gives back what has not begun, finishes what has, and interrupts what takes too long.
-    async fn drain(mut self, mut consumer: Box<dyn Consumer>, mut phase: watch::Receiver<Phase>) -> usize {
-        if let Some(lanes) = &self.lanes {
+        if let (Some(lanes), true) = (&self.lanes, phase.borrow().is_draining()) {
             lanes.close();
         }
-        consumer.cancel().await;
-        while let Some(item) = poll_fn(|cx| consumer.poll_next(cx)).await {
-            let Ok(incoming) = item else { continue };
-            if self.lanes.is_some() {
-                // It stays unsettled, and goes back when what it must not overtake has ended.
-                continue;
-            }
-            // The broker delivers it again to somebody else; an error means that it does so anyway.
-            let _ = incoming.settler.settle(Verdict::Requeue);
-        }
-        loop {
-            let deadline = match *phase.borrow_and_update() {
-                Phase::Running => None,
-                Phase::Draining(deadline) => Some(deadline),
-            };
-            let finished = tokio::select! {
-                joined = self.running.join_next() => joined.is_none(),
-                () = until(deadline) => break,
-                // A second signal brings the deadline forward.
-                changed = phase.changed() => changed.is_err(),
-            };
-            if finished {
-                break;
-            }
-        }
-        let interrupted = self.running.len();
-        self.running.shutdown().await;
-        if interrupted > 0 {
-            tracing::warn!(queue = %self.queue.name, interrupted, "handlers were interrupted; their messages go back to the queue");
-        }
-        consumer.close(CLOSE_TIMEOUT).await;
-        interrupted
+        Ok((taken, self.finish(phase).await))
     }
 
     fn report(&self, error: &Error) {
@@ -198,58 +176,17 @@ impl Worker {
     }
 }
 
-/// How long a consumer may take to write its last settlements and close.
-const CLOSE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Forwards what comes out of `bus.due` until the app drains.
-pub(crate) async fn run_due(
-    hub: Arc<Hub>,
-    mut consumer: Box<dyn Consumer>,
-    mut phase: watch::Receiver<Phase>,
-) {
-    let mut forwarding = JoinSet::new();
-    loop {
-        let item = tokio::select! {
-            biased;
-            _ = phase.wait_for(|phase| *phase != Phase::Running) => break,
-            item = poll_fn(|cx| consumer.poll_next(cx)) => item,
-        };
-        match item {
-            Some(Ok(incoming)) => {
-                forwarding.spawn(crate::due::forward(Arc::clone(&hub), incoming));
-            }
-            Some(Err(error)) => tracing::warn!(%error, "the queue of due messages was interrupted"),
-            None => break,
+/// Waits for a free slot, and says for how long. A message that is there already when the slot is free has waited for it.
+async fn free(slots: &Arc<Semaphore>) -> Option<(OwnedSemaphorePermit, Option<Duration>)> {
+    match Arc::clone(slots).try_acquire_owned() {
+        Ok(slot) => Some((slot, None)),
+        Err(_) => {
+            let since = seam::now();
+            let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+            Some((slot, Some(since.elapsed())))
         }
-        while forwarding.try_join_next().is_some() {}
     }
-    consumer.cancel().await;
-    // Whatever is not confirmed yet goes back to `bus.due`: a due message loses nothing by being sent a little later.
-    forwarding.shutdown().await;
-    consumer.close(CLOSE_TIMEOUT).await;
 }
-
-/// Forwards what is due now. For `run --once`.
-#[cfg(feature = "cli")]
-pub(crate) async fn run_due_once(hub: &Arc<Hub>) -> Result<usize, Error> {
-    let queue = crate::names::QueueName::new(crate::topology::naming::due(&hub.settings.prefix))?;
-    let mut taken = 0;
-    while let Some(incoming) = hub.transport.get(&queue).await? {
-        crate::due::forward(Arc::clone(hub), incoming).await;
-        taken += 1;
-    }
-    Ok(taken)
-}
-
-/// The messages that `bus.due` may have outstanding: each is one publish.
-pub(crate) const DUE_PREFETCH: u16 = 256;
 
 /// Keeps the seam the only place that knows how tasks start.
 pub(crate) fn start(

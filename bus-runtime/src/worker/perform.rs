@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 use crate::policy::JITTER_BUCKETS;
 use crate::seam;
-use crate::settle::{Circumstances, Settlement, of_command, settlement, superseded};
+use crate::settle::{Circumstances, Settlement, after_ack, of_command, settlement, superseded};
 use crate::topology::HandlerEntry;
 use crate::transport::Confirmation;
 
@@ -41,6 +41,10 @@ impl Verdicts {
         };
         let decide = |judged: Judged| {
             let entry = &judged.entry;
+            if judged.acknowledged {
+                let settlement = after_ack(&judged.outcome);
+                return (judged, settlement);
+            }
             let mut settlement = settlement(&judged.outcome, &entry.retry, entry.on_error, now);
             if is_command(entry) {
                 settlement = of_command(settlement, entry.on_error);
@@ -83,6 +87,9 @@ impl Verdicts {
                 return Performed::Refused;
             }
             count(&judged.counters, &judged.outcome, &settlement);
+            if judged.acknowledged && !judged.outcome.is_success() {
+                tracing::error!(handler = %judged.entry.name, outcome = ?judged.outcome, "failed after the message was acknowledged");
+            }
             report(case, &judged.entry, &settlement);
         }
         Performed::Done

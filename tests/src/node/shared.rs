@@ -73,12 +73,20 @@ impl RabbitNode {
     /// # Panics
     /// When it is not installed, `BUS_TEST_REQUIRE_RABBITMQ` is `1` and `BUS_TEST_AMQP_URL` is not set.
     pub async fn try_start() -> Option<Self> {
-        if is_installed() {
-            return Some(Self::start().await);
+        match may_start() {
+            true => Some(Self::start().await),
+            false => None,
         }
-        left_out();
-        None
     }
+}
+
+/// Whether a node can be started; when it cannot, says so, or panics where one is required.
+pub(super) fn may_start() -> bool {
+    let installed = is_installed();
+    if !installed {
+        left_out();
+    }
+    installed
 }
 
 /// Connects to a broker for a test.

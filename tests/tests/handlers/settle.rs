@@ -73,6 +73,59 @@ pub(crate) mod k2_every_outcome_is_one_settlement {
     }
 }
 
+/// What the table above does not hold.
+pub(crate) mod k2_whatever_happens_it_is_settled_once {
+    use super::*;
+    use bus_runtime::{Attempt, HandlerError};
+
+    #[react("k2more.*", retry(max = 1, initial = "50ms"))]
+    async fn any(
+        key: RoutingKey,
+        attempt: Attempt,
+        settle: Settle,
+        calls: State<Calls>,
+        _text: Json<String>,
+    ) -> Result<Outcome, HandlerError> {
+        calls.add(format!("{key} {attempt}"));
+        match (key.as_str(), attempt) {
+            ("k2more.early", _) => settle.ack().await.map(|()| ack()).map_err(HandlerError::new),
+            ("k2more.later", Attempt(1)) => Ok(retry_later(Duration::from_millis(200))),
+            ("k2more.discard", _) => Ok(Outcome::Discard),
+            ("k2more.nack", _) if calls.all().iter().filter(|call| call.contains("nack")).count() < 2 => {
+                Ok(nack())
+            }
+            ("k2more.panic", _) => panic!("on purpose"),
+            _ => Ok(ack()),
+        }
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let calls = Calls::default();
+        let bus = arena.app(module_path!()).state(calls.clone()).start().await.unwrap();
+        for key in ["early", "later", "discard", "nack", "panic"] {
+            bus.react(format!("k2more.{key}"), "text").await.unwrap();
+        }
+        bus.react("k2more.undecodable", &42).await.unwrap();
+        // Of a type and a key that no handler of the queue is for.
+        let queue = bus.plan().queues[0].clone();
+        bus.publish_raw("", queue.name.as_str(), "null").await.unwrap();
+        let dead = queue.dead.trim_start_matches(arena.name("").as_str());
+        arena.until_ready(dead, 3).await;
+        calls.until(8).await;
+        bus.settled().await.unwrap();
+        let stats = bus.stats().handlers.remove(0);
+        // The undecodable one is an attempt that ended before the handler's body.
+        assert_eq!((stats.called, stats.handled, stats.requeued, stats.retried), (9, 3, 1, 2));
+        let letters = arena.take(dead).await;
+        let mut reasons: Vec<_> =
+            letters.iter().filter_map(|letter| letter.headers.text("bus-reason")).collect();
+        reasons.sort_unstable();
+        assert_eq!(reasons, ["decode", "failed", "unknown_type"]);
+        bus.shutdown().await;
+        assert_eq!(arena.ready(queue.name.trim_start_matches(arena.name("").as_str())).await, 0);
+    }
+}
+
 pub(crate) mod k5_timeouts_free_their_slots {
     use super::*;
 

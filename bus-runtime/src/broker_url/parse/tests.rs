@@ -42,6 +42,43 @@ fn options() {
 }
 
 #[test]
+fn over_tls() {
+    let plain = url("amqps://app:s3@rabbit/prod");
+    assert_eq!(plain.to_string(), "amqps://app:***@rabbit:5671/prod");
+    assert_eq!((plain.tls, plain.external), (Some(TlsOptions::default()), false));
+    let all = url(
+        "amqps://rabbit:5672?cacertfile=/a%20b&certfile=c&keyfile=k&server_name_indication=n&auth_mechanism=EXTERNAL",
+    );
+    assert_eq!(all.to_string(), "amqps://rabbit:5672");
+    assert!(all.external);
+    let expected = TlsOptions {
+        ca_file: Some("/a b".into()),
+        cert_file: Some("c".into()),
+        key_file: Some("k".into()),
+        server_name: Some("n".to_owned()),
+        unverified: false,
+    };
+    assert_eq!(all.tls, Some(expected.clone()));
+    assert!(url("amqps://h?verify=verify_none").tls.unwrap().unverified);
+    // What the URL says wins over what the environment says; a certificate keeps its key.
+    let of_url = TlsOptions { cert_file: Some("mine".into()), ..TlsOptions::default() };
+    let both = of_url.or(&expected);
+    assert_eq!((both.cert_file, both.key_file), (Some("mine".into()), None));
+    assert_eq!(both.ca_file, expected.ca_file);
+}
+
+#[test]
+fn from_a_file() {
+    let folder = std::env::temp_dir().join(format!("bus-url-{}", std::process::id()));
+    std::fs::write(&folder, "amqp://app:S3CR3T@rabbit\n").unwrap();
+    let read = BrokerUrl::from_file(&folder);
+    std::fs::remove_file(&folder).unwrap();
+    assert_eq!(read.unwrap().amqp().unwrap().file.as_deref(), Some(folder.as_path()));
+    let error = BrokerUrl::from_file(&folder).unwrap_err();
+    assert_eq!(error.kind(), crate::ErrorKind::Config, "{error}");
+}
+
+#[test]
 fn implied_virtual_host() {
     assert!(url("amqp://h").vhost_is_implied && url("amqp://h/").vhost_is_implied);
     assert!(!url("amqp://h/%2f").vhost_is_implied);
@@ -69,9 +106,31 @@ fn refusals() {
         (
             "redis://h",
             "broker URL \"redis://h\" has the unsupported scheme `redis`",
-            "only `amqp://` and `embedded:`",
+            "only `amqp://`, `amqps://` and `embedded:`",
         ),
-        ("amqps://h", "broker URL \"amqps://h\" asks for TLS", "TLS comes with a later version"),
+        ("amqps://", "the broker URL has no host", "amqp://localhost"),
+        ("amqps://h:", "the broker URL has the port ``", "RabbitMQ's is 5671"),
+        (
+            "amqp://h?cacertfile=a",
+            "the broker URL has the option `cacertfile`, which is for TLS",
+            "`amqps://`",
+        ),
+        (
+            "amqps://h?cacertfle=a",
+            "the broker URL has the unknown option `cacertfle`",
+            "did you mean `cacertfile`?",
+        ),
+        ("amqps://h?verify=no", "the broker URL sets `verify` to `no`", "verify_peer or verify_none"),
+        ("amqps://h?cacertfile=", "the broker URL sets `cacertfile` to ``", "/etc/ssl/rabbit-ca.pem"),
+        (
+            "amqps://h?server_name_indication=disable",
+            "the broker URL sets `server_name_indication` to `disable`",
+            "the name that the server's certificate is for",
+        ),
+        ("amqps://h?auth_mechanism=x", "the broker URL sets `auth_mechanism` to `x`", "plain or external"),
+        ("amqps://a:b@h?auth_mechanism=external", "the broker URL has a user, and", "leave out the user"),
+        ("amqps://h?keyfile=a", "the broker URL has a `keyfile` and no `certfile`", "`?certfile=`"),
+        ("amqps://h?verify=verify_none&cacertfile=a", "the broker URL says `verify_none`, and", "leave out"),
         ("embedded:/var", "broker URL \"embedded:/var\" has something after", "write `embedded:` alone"),
         ("amqp://", "the broker URL has no host", "amqp://localhost"),
         ("amqp://a,,b", "the broker URL has no host", "amqp://localhost"),
@@ -114,7 +173,7 @@ fn no_password_is_shown() {
     let bad = [
         "app:S3CR3T@rabbit:5672",
         "redis://app:S3CR3T@h",
-        "amqps://app:S3CR3T@h",
+        "amqps://app:S3CR3T@h?verify=x",
         "amqp://app:S3CR3T%zz@h",
         "amqp://app:S3CR3T/x@h",
         "amqp://app:S3CR3T?x@h",

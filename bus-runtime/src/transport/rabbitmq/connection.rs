@@ -14,13 +14,17 @@ use super::reply;
 use crate::broker_url::AmqpUrl;
 use crate::error::{Error, ErrorKind};
 
+mod address;
 mod defects;
+mod exposure;
 mod greeting;
 mod guard;
 mod live;
 mod open;
 mod stream;
+mod wire;
 
+pub(super) use self::address::Address;
 pub(super) use self::defects::Defects;
 pub(super) use self::live::{Live, Peer};
 
@@ -61,7 +65,7 @@ pub(super) struct Link {
     state: watch::Sender<State>,
     closing: watch::Sender<bool>,
     role: Role,
-    url: AmqpUrl,
+    address: Arc<Address>,
     name: String,
     /// What the consuming connection declares anew when it comes back.
     declared: Arc<Declared>,
@@ -76,16 +80,16 @@ impl Link {
     /// Why no host could be connected to.
     pub(super) async fn start(
         role: Role,
-        url: &AmqpUrl,
+        address: Arc<Address>,
         name: &str,
         declared: Arc<Declared>,
     ) -> Result<Arc<Self>, Error> {
-        let live = Arc::new(open::open(url, role, name).await?);
+        let live = Arc::new(open::open(&address.current(), role, name).await?);
         let link = Arc::new(Self {
             state: watch::Sender::new(State::Up(live.clone())),
             closing: watch::Sender::new(false),
             role,
-            url: url.clone(),
+            address,
             name: name.to_owned(),
             declared,
             trouble: Mutex::new(None),
@@ -137,7 +141,7 @@ impl Link {
     pub(super) fn still_down(&self) -> Error {
         let error = Error::new(
             ErrorKind::Disconnected,
-            format!("there is no connection to the broker at {} for now", hosts(&self.url)),
+            format!("there is no connection to the broker at {} for now", hosts(&self.address.last())),
         );
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match trouble {
@@ -220,7 +224,13 @@ impl Link {
                 _ = closing.wait_for(|closing| *closing) => return None,
                 () = tokio::time::sleep(backoff.next()) => {}
             }
-            match self.try_again().await {
+            // A host that never answers must not keep the program from ending.
+            let tried = tokio::select! {
+                biased;
+                _ = closing.wait_for(|closing| *closing) => return None,
+                tried = self.try_again() => tried,
+            };
+            match tried {
                 Ok(live) => {
                     tracing::info!(role = self.role.as_str(), host = %live.peer.host, "connected to RabbitMQ again");
                     *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -236,7 +246,7 @@ impl Link {
     }
 
     async fn try_again(&self) -> Result<Arc<Live>, Error> {
-        let live = Arc::new(open::open(&self.url, self.role, &self.name).await?);
+        let live = Arc::new(open::open(&self.address.current(), self.role, &self.name).await?);
         if self.role == Role::Consume {
             self.declared.declare_anew(&live).await?;
         }

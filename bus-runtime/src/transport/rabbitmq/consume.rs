@@ -46,6 +46,8 @@ struct Subscription {
     since: Instant,
     /// How many messages were settled when the consumer was cancelled.
     settled_at_cancel: Option<u64>,
+    /// It is cancelled, and the broker has not said so: the end of what had arrived will not be marked.
+    is_unheard: bool,
 }
 
 impl Source {
@@ -65,7 +67,14 @@ impl Source {
             channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default());
         let deliveries = ask(&live, &request, consuming).await?;
         let settlements = Arc::new(Settlements::new(channel, &live));
-        Ok(Subscription { live, settlements, deliveries, since: Instant::now(), settled_at_cancel: None })
+        Ok(Subscription {
+            live,
+            settlements,
+            deliveries,
+            since: Instant::now(),
+            settled_at_cancel: None,
+            is_unheard: false,
+        })
     }
 
     /// Comes back; after each failure the next attempt waits longer. Yields the failure when its kind is news.
@@ -133,6 +142,8 @@ enum State {
     Away(ComingBack),
     /// It is cancelled: what had arrived already is still to be handed over.
     Draining(Subscription),
+    /// All of that is handed over, and may still be settled.
+    Drained(Subscription),
     Ended,
 }
 
@@ -173,9 +184,24 @@ impl RabbitConsumer {
 
     fn subscription(&self) -> Option<&Subscription> {
         match &self.state {
-            State::Open(subscription) | State::Draining(subscription) => Some(subscription),
+            State::Open(subscription) | State::Draining(subscription) | State::Drained(subscription) => {
+                Some(subscription)
+            }
             State::Away(_) | State::Ended => None,
         }
+    }
+
+    fn take_subscription(&mut self) -> Option<Subscription> {
+        match self.take_state() {
+            State::Open(subscription) | State::Draining(subscription) | State::Drained(subscription) => {
+                Some(subscription)
+            }
+            State::Away(_) | State::Ended => None,
+        }
+    }
+
+    fn take_state(&mut self) -> State {
+        std::mem::replace(&mut self.state, State::Ended)
     }
 }
 
@@ -209,37 +235,39 @@ impl Consumer for RabbitConsumer {
                         return Poll::Ready(Some(Err(error)));
                     }
                 },
-                State::Draining(subscription) => {
-                    match ready!(Pin::new(&mut subscription.deliveries).poll_next(cx)) {
-                        Some(Ok(delivery)) => {
-                            return Poll::Ready(Some(incoming(delivery, &subscription.settlements)));
-                        }
-                        Some(Err(_)) | None => self.state = State::Ended,
+                State::Draining(subscription) => match Pin::new(&mut subscription.deliveries).poll_next(cx) {
+                    Poll::Ready(Some(Ok(delivery))) => {
+                        return Poll::Ready(Some(incoming(delivery, &subscription.settlements)));
                     }
-                }
-                State::Ended => return Poll::Ready(None),
+                    Poll::Pending if !subscription.is_unheard => return Poll::Pending,
+                    Poll::Ready(Some(Err(_)) | None) | Poll::Pending => {
+                        if let State::Draining(subscription) = self.take_state() {
+                            self.state = State::Drained(subscription);
+                        }
+                    }
+                },
+                State::Drained(_) | State::Ended => return Poll::Ready(None),
             }
         }
     }
 
     fn cancel(&mut self) -> BoxFuture<'_, ()> {
+        self.state = match self.take_state() {
+            State::Open(subscription) => State::Draining(subscription),
+            State::Away(_) => State::Ended,
+            other => other,
+        };
         Box::pin(async move {
-            self.state = match std::mem::replace(&mut self.state, State::Ended) {
-                State::Open(mut subscription) => {
-                    subscription.cancel(REQUEST_TIMEOUT).await;
-                    State::Draining(subscription)
-                }
-                State::Away(_) | State::Ended => State::Ended,
-                draining @ State::Draining(_) => draining,
-            };
+            if let State::Draining(subscription) = &mut self.state
+                && subscription.settled_at_cancel.is_none()
+            {
+                subscription.cancel(REQUEST_TIMEOUT).await;
+            }
         })
     }
 
     fn close(mut self: Box<Self>, within: Duration) -> BoxFuture<'static, ()> {
-        let subscription = match std::mem::replace(&mut self.state, State::Ended) {
-            State::Open(subscription) | State::Draining(subscription) => Some(subscription),
-            State::Away(_) | State::Ended => None,
-        };
+        let subscription = self.take_subscription();
         Box::pin(async move {
             if let Some(subscription) = subscription {
                 subscription.close(within).await;
@@ -253,7 +281,10 @@ impl Subscription {
         self.settled_at_cancel = Some(self.settlements.count());
         let cancelling =
             self.settlements.channel().basic_cancel(self.deliveries.tag(), BasicCancelOptions::default());
-        let _ = timeout(within, cancelling).await;
+        self.is_unheard = true;
+        if let Ok(Ok(())) = timeout(within, cancelling).await {
+            self.is_unheard = false;
+        }
     }
 
     /// Closes the channel. The settlements before it in the queue of the connection are written first, and what is not settled
@@ -280,8 +311,7 @@ impl Subscription {
 /// Settlers keep the channel alive, so it has to be closed for what is not settled to go back.
 impl Drop for RabbitConsumer {
     fn drop(&mut self) {
-        let state = std::mem::replace(&mut self.state, State::Ended);
-        let (State::Open(subscription) | State::Draining(subscription)) = state else { return };
+        let Some(subscription) = self.take_subscription() else { return };
         if tokio::runtime::Handle::try_current().is_ok() {
             crate::seam::spawn("rabbitmq-consumer-close", subscription.close(REQUEST_TIMEOUT));
         }

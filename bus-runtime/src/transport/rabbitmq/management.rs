@@ -1,20 +1,23 @@
-//! A reader of RabbitMQ's management API: the one way to see bindings. Plain HTTP, `GET` only.
+//! A reader of RabbitMQ's management API: the one way to see bindings. `GET` only.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::broker_url::{AmqpUrl, Host};
+use super::tls::{self, Tls};
+use crate::broker_url::{AmqpUrl, Host, TlsOptions};
 use crate::error::{Error, ErrorKind};
 use crate::topology::BindingDefinition;
 use crate::transport::Survey;
 
 /// The port of the management API.
 const MANAGEMENT_PORT: u16 = 15672;
+/// The port of the management API over TLS.
+const MANAGEMENT_TLS_PORT: u16 = 15671;
 /// How long one question may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest answer that is read: some 300 000 bindings.
@@ -29,59 +32,99 @@ struct Overview {
 ///
 /// # Errors
 /// Why it cannot be asked.
-pub(super) async fn survey(url: &AmqpUrl, host: &Host, at: Option<&str>) -> Result<Survey, Error> {
-    let api = match at {
-        Some(text) => Api::parse(text)?,
-        None => Api { host: Host { name: host.name.clone(), port: MANAGEMENT_PORT }, path: String::new() },
+pub(super) async fn survey(
+    url: &AmqpUrl,
+    host: &Host,
+    at: Option<&str>,
+    mut tls: TlsOptions,
+) -> Result<Survey, Error> {
+    let address = match at {
+        Some(text) => ApiAddress::parse(text)?,
+        // A password that goes to the broker over TLS goes nowhere without.
+        None => ApiAddress::beside(host, url.is_tls()),
     };
+    if at.is_some() {
+        tls.server_name = None;
+    }
+    let tls = address.tls.then(|| Tls::with(&tls)?.to(&address.host)).transpose()?;
     let login = base64(format!("{}:{}", url.user, url.password).as_bytes());
-    let Overview { rabbitmq_version } = api.get("/api/overview", &login).await?;
+    let api = Api { address, tls, login };
+    let Overview { rabbitmq_version } = api.get("/api/overview").await?;
     let mut bindings: Vec<BindingDefinition> =
-        api.get(&format!("/api/bindings/{}", url.vhost_in_path()), &login).await?;
+        api.get(&format!("/api/bindings/{}", url.vhost_in_path())).await?;
     bindings.retain(|binding| !binding.source.is_empty());
     Ok(Survey { server: format!("RabbitMQ {rabbitmq_version}"), bindings })
 }
 
 /// Where the management API is.
 #[derive(Debug, PartialEq)]
-struct Api {
+struct ApiAddress {
+    tls: bool,
     host: Host,
     path: String,
 }
 
-impl Api {
+impl ApiAddress {
+    /// Where it is when nobody says.
+    fn beside(host: &Host, tls: bool) -> Self {
+        let port = if tls { MANAGEMENT_TLS_PORT } else { MANAGEMENT_PORT };
+        Self { tls, host: Host { name: host.name.clone(), port }, path: String::new() }
+    }
+
     fn parse(text: &str) -> Result<Self, Error> {
         let bad = |help: &str| {
             Error::new(ErrorKind::Url, format!("`{text}` is not the address of a management API"))
                 .with_help(help)
         };
-        let rest =
-            text.strip_prefix("http://").ok_or_else(|| bad("http://host:15672; only http is supported"))?;
+        let (tls, default_port, rest) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
+            (Some(rest), _) => (false, MANAGEMENT_PORT, rest),
+            (_, Some(rest)) => (true, MANAGEMENT_TLS_PORT, rest),
+            (None, None) => return Err(bad("write http://host:15672, or https://host:15671")),
+        };
         if rest.contains('@') {
-            return Err(bad("http://host:15672; user and password are those of the broker URL"));
+            // The text is not shown: it has a password in it.
+            return Err(Error::new(ErrorKind::Url, "the address of the management API has a user in it")
+                .with_help("http://host:15672; user and password are those of the broker URL"));
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (name, port) = match authority.rsplit_once(':') {
             Some((name, port)) if !port.contains(']') => {
                 (name, port.parse().map_err(|_| bad("the port is a number: http://host:15672"))?)
             }
-            _ => (authority, MANAGEMENT_PORT),
+            _ => (authority, default_port),
         };
         let name = name.trim_start_matches('[').trim_end_matches(']').to_owned();
         let path = path.trim_end_matches('/');
         let path = if path.is_empty() { String::new() } else { format!("/{path}") };
-        Ok(Self { host: Host { name, port }, path })
+        Ok(Self { tls, host: Host { name, port }, path })
     }
+}
 
-    async fn get<T: DeserializeOwned>(&self, path: &str, login: &str) -> Result<T, Error> {
+/// The management API, as a user sees it.
+struct Api {
+    address: ApiAddress,
+    tls: Option<Tls>,
+    login: String,
+}
+
+impl Api {
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         let unseen = |why: String| {
-            Error::new(ErrorKind::Connect, format!("the management API at http://{} {why}", self.host)).with_help(
+            let scheme = if self.tls.is_some() { "https" } else { "http" };
+            Error::new(
+                ErrorKind::Connect,
+                format!("the management API at {scheme}://{} {why}", self.address.host),
+            )
+            .with_help(
                 "enable it with `rabbitmq-plugins enable rabbitmq_management`, or say where it is: --management-url",
             )
         };
-        let answer = match timeout(ANSWER_TIMEOUT, self.exchange(path, login)).await {
+        let answer = match timeout(ANSWER_TIMEOUT, self.exchange(path)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(unseen(format!("cannot be reached ({error})"))),
+            Ok(Err(error)) => {
+                return Err(tls::in_words(&error, &self.address.host)
+                    .unwrap_or_else(|| unseen(format!("cannot be reached ({error})"))));
+            }
             Err(_) => return Err(unseen(format!("does not answer within {} s", ANSWER_TIMEOUT.as_secs()))),
         };
         match read(&answer) {
@@ -94,17 +137,28 @@ impl Api {
     }
 
     /// Sends one request on a connection of its own, and returns all that comes back.
-    async fn exchange(&self, path: &str, login: &str) -> std::io::Result<Vec<u8>> {
-        let Self { host, path: prefix } = self;
-        let mut stream = TcpStream::connect((host.name.as_str(), host.port)).await?;
+    async fn exchange(&self, path: &str) -> std::io::Result<Vec<u8>> {
+        let Self { address: ApiAddress { host, path: prefix, .. }, tls, login } = self;
         let request = format!(
             "GET {prefix}{path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic {login}\r\n\
              Accept: application/json\r\nConnection: close\r\n\r\n"
         );
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = Vec::new();
-        stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await?;
-        Ok(answer)
+        let stream = TcpStream::connect((host.name.as_str(), host.port)).await?;
+        match tls {
+            None => ask(stream, &request).await,
+            Some(tls) => ask(tls.secure(stream).await?, &request).await,
+        }
+    }
+}
+
+async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> std::io::Result<Vec<u8>> {
+    stream.write_all(request.as_bytes()).await?;
+    stream.flush().await?;
+    let mut answer = Vec::new();
+    match stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await {
+        // RabbitMQ ends its side of TLS without a goodbye. An answer that is cut off cannot be read as JSON.
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof && !answer.is_empty() => Ok(answer),
+        read => read.map(|_| answer),
     }
 }
 
@@ -180,17 +234,28 @@ mod tests {
     #[test]
     fn an_address_has_a_host_and_perhaps_a_port_and_a_path() {
         let table = [
-            ("http://rabbit", ("rabbit", 15672, "")),
-            ("http://rabbit:80/", ("rabbit", 80, "")),
-            ("http://[::1]:15672/mq/", ("::1", 15672, "/mq")),
-            ("http://[::1]", ("::1", 15672, "")),
+            ("http://rabbit", (false, "rabbit", 15672, "")),
+            ("http://rabbit:80/", (false, "rabbit", 80, "")),
+            ("http://[::1]:15672/mq/", (false, "::1", 15672, "/mq")),
+            ("http://[::1]", (false, "::1", 15672, "")),
+            ("https://rabbit", (true, "rabbit", 15671, "")),
+            ("https://rabbit:443/mq", (true, "rabbit", 443, "/mq")),
         ];
-        for (text, (name, port, path)) in table {
+        for (text, (tls, name, port, path)) in table {
             let host = Host { name: name.to_owned(), port };
-            assert_eq!(Api::parse(text).unwrap(), Api { host, path: path.to_owned() }, "{text}");
+            assert_eq!(
+                ApiAddress::parse(text).unwrap(),
+                ApiAddress { tls, host, path: path.to_owned() },
+                "{text}"
+            );
         }
-        for bad in ["https://rabbit", "rabbit:15672", "http://a:b@rabbit", "http://rabbit:http"] {
-            assert_eq!(Api::parse(bad).unwrap_err().kind(), ErrorKind::Url, "{bad}");
+        for bad in ["ftp://rabbit", "rabbit:15672", "http://a:S3CR3T@rabbit", "http://rabbit:http"] {
+            let error = ApiAddress::parse(bad).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Url, "{bad}");
+            assert!(!error.to_string().contains("S3CR3T"), "{error}");
         }
+        let broker = Host { name: "rabbit".to_owned(), port: 5671 };
+        assert_eq!(ApiAddress::beside(&broker, true), ApiAddress::parse("https://rabbit").unwrap());
+        assert_eq!(ApiAddress::beside(&broker, false), ApiAddress::parse("http://rabbit").unwrap());
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::broker_url::{AmqpUrl, BrokerUrl};
+use crate::broker_url::{BrokerUrl, TlsOptions};
 use crate::envelope::Envelope;
 use crate::error::{Error, ErrorKind};
 use crate::names::{ExchangeName, QueueName};
@@ -32,8 +32,9 @@ mod probe;
 mod publish;
 mod reply;
 mod settle;
+mod tls;
 
-use self::connection::{Link, Live, REQUEST_TIMEOUT, Role};
+use self::connection::{Address, Link, Live, REQUEST_TIMEOUT, Role};
 use self::consume::{RabbitConsumer, Source};
 use self::declare::Declared;
 use self::get::Getter;
@@ -43,7 +44,7 @@ use self::publish::Publishing;
 ///
 /// It comes back by itself when it is lost, for ever, and consumers with it; what was declared is declared again.
 pub struct RabbitMq {
-    url: AmqpUrl,
+    address: Arc<Address>,
     consuming: Arc<Link>,
     publishing: Arc<Link>,
     publisher: Publishing,
@@ -60,14 +61,21 @@ pub struct RabbitMqOptions {
     pub name: String,
     /// How long a publish waits for its confirm, a lost connection included.
     pub publish_timeout: Duration,
-    /// Where the management API is, such as `http://rabbit:15672`; without it, at port 15672 of the broker's host. Only
-    /// [`survey`](Transport::survey) asks it.
+    /// Where the management API is, such as `http://rabbit:15672`; without it, at port 15672 of the broker's host, or over
+    /// https at port 15671 when the broker is spoken to over TLS. Only [`survey`](Transport::survey) asks it.
     pub management_url: Option<String>,
+    /// How TLS is spoken, where an `amqps://` URL does not say.
+    pub tls: TlsOptions,
 }
 
 impl Default for RabbitMqOptions {
     fn default() -> Self {
-        Self { name: "bus".to_owned(), publish_timeout: super::PUBLISH_TIMEOUT, management_url: None }
+        Self {
+            name: "bus".to_owned(),
+            publish_timeout: super::PUBLISH_TIMEOUT,
+            management_url: None,
+            tls: TlsOptions::default(),
+        }
     }
 }
 
@@ -87,8 +95,9 @@ impl RabbitMq {
     ///
     /// # Errors
     /// [`Connect`](ErrorKind::Connect), [`NameResolution`](ErrorKind::NameResolution),
-    /// [`AccessRefused`](ErrorKind::AccessRefused), [`Vhost`](ErrorKind::Vhost); [`Url`](ErrorKind::Url) for the address of the
-    /// embedded broker.
+    /// [`Tls`](ErrorKind::Tls), [`AccessRefused`](ErrorKind::AccessRefused), [`Vhost`](ErrorKind::Vhost);
+    /// [`Config`](ErrorKind::Config) for files of certificates that cannot be used; [`Url`](ErrorKind::Url) for the address of
+    /// the embedded broker.
     ///
     /// # Cancel safety
     /// Safe to cancel.
@@ -99,10 +108,11 @@ impl RabbitMq {
                 format!("`{url}` is not the address of a RabbitMQ server"),
             ));
         };
-        let RabbitMqOptions { name, publish_timeout, management_url } = options;
+        let RabbitMqOptions { name, publish_timeout, management_url, tls } = options;
+        let address = Arc::new(Address::new(url, tls));
         let declared = Arc::new(Declared::default());
-        let consuming = Link::start(Role::Consume, url, &name, declared.clone()).await?;
-        let publishing = match Link::start(Role::Publish, url, &name, declared.clone()).await {
+        let consuming = Link::start(Role::Consume, address.clone(), &name, declared.clone()).await?;
+        let publishing = match Link::start(Role::Publish, address.clone(), &name, declared.clone()).await {
             Ok(link) => link,
             Err(error) => {
                 consuming.stop();
@@ -112,7 +122,7 @@ impl RabbitMq {
         let server = consuming.live().map_or_else(|| "RabbitMQ".to_owned(), |live| live.server.clone());
         let publisher = Publishing::start(publishing.clone(), publish_timeout);
         Ok(Self {
-            url: url.clone(),
+            address,
             consuming,
             publishing,
             publisher,
@@ -133,7 +143,7 @@ impl Transport for RabbitMq {
     fn describe(&self) -> TransportDescription {
         TransportDescription {
             system: "rabbitmq",
-            address: self.url.to_string(),
+            address: self.address.last().to_string(),
             server: self.server.clone(),
         }
     }
@@ -167,7 +177,9 @@ impl Transport for RabbitMq {
     fn survey(&self) -> BoxFuture<'_, Result<Survey, Error>> {
         Box::pin(async move {
             let live = self.live().await?;
-            management::survey(&self.url, &live.peer.host, self.management_url.as_deref()).await
+            let url = self.address.current();
+            let at = self.management_url.as_deref();
+            management::survey(&url, &live.peer.host, at, self.address.tls()).await
         })
     }
 
@@ -276,7 +288,7 @@ impl Drop for RabbitMq {
 impl fmt::Debug for RabbitMq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RabbitMq")
-            .field("url", &self.url)
+            .field("url", &self.address.last())
             .field("server", &self.server)
             .finish_non_exhaustive()
     }

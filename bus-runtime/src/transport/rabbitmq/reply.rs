@@ -7,6 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use super::connection::Peer;
+use super::tls;
 use crate::error::{Error, ErrorKind};
 
 mod refusal;
@@ -93,6 +94,9 @@ pub(super) fn no_connection(error: &lapin::Error, peer: &Peer) -> Error {
 
 /// There is no TCP connection, or it broke during the handshake.
 pub(super) fn no_socket(error: &io::Error, peer: &Peer) -> Error {
+    if let Some(error) = tls::in_words(error, &peer.host) {
+        return error;
+    }
     let (cause, help) = match error.kind() {
         io::ErrorKind::ConnectionRefused => ("connection refused", RUNNING),
         io::ErrorKind::TimedOut => {
@@ -122,6 +126,15 @@ fn not_rabbitmq(peer: &Peer) -> Error {
         format!("the server at {} ended the AMQP handshake with user `{}`", peer.host, peer.user),
     )
     .with_help("is it RabbitMQ, and is this its AMQP port? 5672 speaks AMQP, 15672 is the management page, 5671 is TLS")
+}
+
+/// We spoke plain text to a port for TLS.
+pub(super) fn speaks_tls(peer: &Peer) -> Error {
+    Error::new(
+        ErrorKind::Tls,
+        format!("the server at {} speaks TLS, and the broker URL asks for plain text", peer.host),
+    )
+    .with_help(format!("write `amqps://{}`", peer.host))
 }
 
 /// A host name has no address.

@@ -6,15 +6,19 @@ const GREETING_BYTES_MAX: usize = 16 * 1024;
 const FRAME_HEADER: usize = 7;
 /// A method frame.
 const METHOD: u8 = 1;
+/// What an alert of TLS begins with.
+const TLS_ALERT: [u8; 2] = [21, 3];
 /// Class and method of `connection.start`, and the version of the protocol.
 const START: [u8; 6] = [0, 10, 0, 10, 0, 9];
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Greeting {
     /// There is more to come.
     Incomplete,
     /// Product and version, such as `RabbitMQ 3.10.8`.
     From(String),
+    /// It refuses plain text: an alert of TLS.
+    Tls,
     /// It says nothing that we understand.
     Unknown,
 }
@@ -23,6 +27,9 @@ pub(super) enum Greeting {
 pub(super) fn read(bytes: &[u8]) -> Greeting {
     let Some((header, rest)) = bytes.split_at_checked(FRAME_HEADER) else { return Greeting::Incomplete };
     let size = u32::from_be_bytes([header[3], header[4], header[5], header[6]]) as usize;
+    if header.starts_with(&TLS_ALERT) {
+        return Greeting::Tls;
+    }
     if header[0] != METHOD || size > GREETING_BYTES_MAX {
         return Greeting::Unknown;
     }
@@ -116,6 +123,7 @@ mod tests {
     #[test]
     fn anything_else() {
         assert_eq!(read(b"HTTP/1.1 400 Bad Request"), Greeting::Unknown);
+        assert_eq!(read(b"\x15\x03\x01\0\x02\x02\x0a"), Greeting::Tls);
         assert_eq!(read(b"AMQP\0\0\x09\x01"), Greeting::Unknown);
         assert_eq!(read(&frame(b"")), Greeting::Unknown);
         assert_eq!(read(&frame(b"\x07productS\0\0\xff\xffRabbitMQ")), Greeting::Unknown);

@@ -20,15 +20,18 @@ pub(in crate::transport::rabbitmq) struct Peer {
     pub(in crate::transport::rabbitmq) user: String,
     pub(in crate::transport::rabbitmq) vhost: String,
     pub(in crate::transport::rabbitmq) vhost_is_implied: bool,
+    /// We log in as our certificate.
+    pub(in crate::transport::rabbitmq) external: bool,
 }
 
 impl Peer {
     pub(in crate::transport::rabbitmq) fn new(url: &AmqpUrl, host: &Host) -> Self {
         Self {
             host: host.clone(),
-            user: url.user.clone(),
+            user: if url.external { "(client certificate)".to_owned() } else { url.user.clone() },
             vhost: url.vhost.clone(),
             vhost_is_implied: url.vhost_is_implied,
+            external: url.external,
         }
     }
 }

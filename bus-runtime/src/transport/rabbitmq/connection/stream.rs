@@ -16,19 +16,23 @@ use futures_util::io::{AsyncRead, AsyncWrite};
 use super::defects::Defects;
 use super::greeting::{self, Greeting};
 use super::guard::Guard;
-
-type TokioStream = <Tokio as Reactor>::TcpStream;
+use super::wire::Wire;
+use crate::transport::rabbitmq::tls::Tls;
 
 /// How much is read at once where the reader's buffer cannot hold the beginning of a frame that we keep.
 const CHUNK_BYTES: usize = 4096;
 
-/// Product and version of the broker, once it has introduced itself.
-pub(super) type Introduction = Arc<OnceLock<String>>;
+/// How the server has introduced itself, once it has.
+pub(super) type Introduction = Arc<OnceLock<Greeting>>;
 
-/// Tokio, but for its TCP streams, which are [`Guarded`].
-pub(super) fn runtime(server: Introduction, defects: Arc<Defects>) -> Runtime<RuntimeParts<Tokio, Streams>> {
+/// Tokio, but for its TCP streams, which are [`Guarded`], with TLS as well: what is guarded is plain text.
+pub(super) fn runtime(
+    server: Introduction,
+    defects: Arc<Defects>,
+    tls: Option<Tls>,
+) -> Runtime<RuntimeParts<Tokio, Streams>> {
     let tokio = Tokio::current();
-    Runtime::new(RuntimeParts::new(tokio.clone(), Streams { tokio, server, defects }))
+    Runtime::new(RuntimeParts::new(tokio.clone(), Streams { tokio, server, defects, tls }))
 }
 
 /// Makes TCP streams.
@@ -37,17 +41,18 @@ pub(super) struct Streams {
     tokio: Tokio,
     server: Introduction,
     defects: Arc<Defects>,
+    tls: Option<Tls>,
 }
 
 impl Reactor for Streams {
-    type TcpStream = Guarded<TokioStream>;
+    type TcpStream = Guarded<Wire>;
     type Sleep = <Tokio as Reactor>::Sleep;
 
     fn register<H: Read + Write + Send + 'static>(
         &self,
         _socket: H,
     ) -> io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static> {
-        Err::<Guarded<TokioStream>, _>(io::Error::from(io::ErrorKind::Unsupported))
+        Err::<Guarded<Wire>, _>(io::Error::from(io::ErrorKind::Unsupported))
     }
 
     fn sleep(&self, time: Duration) -> Self::Sleep {
@@ -61,10 +66,13 @@ impl Reactor for Streams {
     fn tcp_connect_addr(
         &self,
         address: SocketAddr,
-    ) -> impl Future<Output = io::Result<Guarded<TokioStream>>> + Send + 'static {
+    ) -> impl Future<Output = io::Result<Guarded<Wire>>> + Send + 'static {
         let connecting = self.tokio.tcp_connect_addr(address);
-        let (server, defects) = (self.server.clone(), self.defects.clone());
-        async move { Ok(Guarded::new(connecting.await?, server, defects)) }
+        let (server, defects, tls) = (self.server.clone(), self.defects.clone(), self.tls.clone());
+        async move {
+            let wire = Wire::new(connecting.await?, tls.as_ref()).await?;
+            Ok(Guarded::new(wire, server, defects))
+        }
     }
 }
 
@@ -92,8 +100,9 @@ impl<S> Guarded<S> {
     /// The first frame comes out of the guard as a whole.
     fn listen(&mut self, bytes: &[u8]) {
         let Some(server) = self.server.take() else { return };
-        if let Greeting::From(product) = greeting::read(bytes) {
-            drop(server.set(product));
+        let greeting = greeting::read(bytes);
+        if !matches!(greeting, Greeting::Incomplete) {
+            drop(server.set(greeting));
         }
     }
 

@@ -50,6 +50,13 @@ fn access_refused(text: &str, request: &Request, peer: &Peer) -> Error {
     let Peer { host, user, vhost, .. } = peer;
     let Request { what, permission } = request;
     if text.contains("Login was refused") || text.contains("login refused") || permission.is_empty() {
+        if peer.external {
+            return Error::new(
+                ErrorKind::AccessRefused,
+                format!("RabbitMQ at {host} refused the login as the client certificate"),
+            )
+            .with_help("enable the plugin rabbitmq_auth_mechanism_ssl and allow EXTERNAL (auth_mechanisms in rabbitmq.conf), and create a user that is called as the certificate's subject is");
+        }
         let error = Error::new(ErrorKind::AccessRefused, format!("RabbitMQ at {host} refused user `{user}`"));
         return match user.as_str() {
             "guest" => error.with_help("check the password; `guest` may only log in from localhost: elsewhere create a user of your own"),

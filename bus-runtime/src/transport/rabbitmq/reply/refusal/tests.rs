@@ -9,6 +9,7 @@ fn peer(user: &str) -> Peer {
         user: user.to_owned(),
         vhost: "prod".to_owned(),
         vhost_is_implied: false,
+        external: false,
     }
 }
 
@@ -156,7 +157,7 @@ fn ways_out() {
 
 #[test]
 fn an_implied_vhost_is_said_to_be() {
-    let peer = Peer { vhost: "/".to_owned(), vhost_is_implied: true, ..peer("app") };
+    let peer = Peer { vhost: "/".to_owned(), vhost_is_implied: true, external: false, ..peer("app") };
     let error = refused(530, "NOT_ALLOWED - vhost / not found", &Request::new("connect", ""), &peer);
     assert!(error.to_string().contains("(the broker URL names none)"), "{error}");
 }

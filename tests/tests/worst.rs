@@ -1,0 +1,13 @@
+//! The worst night, seen from the worker: real processes that are stopped, killed and starved.
+
+#![cfg(unix)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "clippy does not see that these modules are tests"
+)]
+
+#[path = "worst/ending.rs"]
+mod ending;
+#[path = "worst/worker.rs"]
+mod worker;
