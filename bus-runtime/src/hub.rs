@@ -47,6 +47,9 @@ pub(crate) struct Hub {
     logged_topics: Mutex<HashSet<String>>,
 }
 
+/// A transport has the same limit, and knows better why it was not kept: it gets the chance to say so.
+const TRANSPORT_FIRST: Duration = Duration::from_millis(500);
+
 impl Hub {
     pub(crate) fn new(
         transport: Arc<dyn Transport>,
@@ -106,7 +109,7 @@ impl Hub {
             }
             confirmed
         };
-        match tokio::time::timeout(self.publish_timeout, publish).await {
+        match tokio::time::timeout(self.publish_timeout + TRANSPORT_FIRST, publish).await {
             Ok(confirmed) => confirmed,
             Err(_) => Err(Error::new(
                 ErrorKind::TimedOut,

@@ -45,6 +45,7 @@ mod counters;
 mod due;
 mod hub;
 mod publish;
+mod rename;
 mod seam;
 mod shutdown;
 mod worker;

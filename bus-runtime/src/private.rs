@@ -28,7 +28,7 @@ pub use crate::registration::{
     BatchFn, BatchOptions, ErrorRegistration, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration,
     ItemFn, NO_OPTIONS, RetryOptions, Timeout,
 };
-pub use crate::topology::{Overflow, QueueType};
+pub use crate::topology::{ExchangeKind, Overflow, QueueType};
 pub use crate::transport::BoxFuture;
 
 use crate::extract::{Batch, CapturedWord, CapturedWords, FromBatch, MessageOf};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+mod management;
 mod shared;
 mod tls;
 
@@ -160,6 +161,30 @@ impl RabbitNode {
             let _ = std::fs::remove_file(self.pid_file());
             let _ = std::fs::remove_file(self.home.join("group"));
         }
+    }
+
+    /// Removes everything that the node has stored, as a disk does that was replaced. The node must be down.
+    ///
+    /// # Panics
+    /// When it is up, or its files cannot be removed.
+    pub fn empty(&self) {
+        assert!(self.process.is_none(), "the node is up");
+        std::fs::remove_dir_all(self.home.join("mnesia")).expect("the files of the node");
+    }
+
+    /// Stops the node as it is: it keeps its sockets and says nothing. [`resume`](Self::resume) lets it go on.
+    pub fn freeze(&self) {
+        self.signal_node("STOP");
+    }
+
+    /// Lets a frozen node go on.
+    pub fn resume(&self) {
+        self.signal_node("CONT");
+    }
+
+    fn signal_node(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.pid_file()).expect("the node is up");
+        signal(name, pid.trim());
     }
 
     /// Asks the node to stop, and waits until it has.

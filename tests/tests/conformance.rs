@@ -39,7 +39,7 @@ conformance! {
     publishing: confirms_of_many, missing_exchange, bodies, keys, headers, properties, refused_before_sending, unroutable;
     consuming: prefetch, prefetch_zero, round_robin, busy_consumer_is_passed_over, order, single_active_consumer, cancel,
         close_returns_messages, drop_returns_messages, close_flushes_settlements, settle_after_close, consume_missing_queue,
-        queue_deleted_under_consumer, auto_delete, exclusive, consumer_count;
+        queue_deleted_under_consumer, lookout, auto_delete, exclusive, consumer_count;
     requeue: requeue_to_classic, requeue_to_quorum, redelivered, delivery_count, delivery_count_after_close,
         requeue_to_other_consumer;
     dead_letters: rejected, dead_letter_routing_key, deaths_are_counted, automatic_cycle, nowhere_to_go,

@@ -1,6 +1,26 @@
 //! What brokers, networks and other programs do to a worker, and that it comes back from all of it.
+//!
+//! Each test closes the books (`balance:` on stderr): what was published is handled, dead or queued, each queue has our consumer
+//! again, and a message that is published afterwards is handled.
 
 #![cfg(unix)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::match_same_arms,
+    clippy::panic_in_result_fn,
+    clippy::unwrap_used,
+    reason = "these handlers do what users do, and clippy does not see that they are in tests"
+)]
 
+#[path = "faults/broker.rs"]
+mod broker;
 #[path = "faults/hostile.rs"]
 mod hostile;
+#[path = "faults/load.rs"]
+mod load;
+#[path = "faults/network.rs"]
+mod network;
+#[path = "faults/nodes.rs"]
+mod nodes;
+#[path = "faults/rig.rs"]
+mod rig;

@@ -22,6 +22,8 @@ mod controllers;
 mod early;
 #[path = "handlers/errors.rs"]
 mod errors;
+#[path = "handlers/foreign.rs"]
+mod foreign;
 #[path = "handlers/group.rs"]
 mod group;
 #[path = "handlers/input.rs"]
@@ -32,6 +34,8 @@ mod instances;
 mod ordering;
 #[path = "handlers/publish.rs"]
 mod publish;
+#[path = "handlers/renamed.rs"]
+mod renamed;
 #[path = "handlers/retry.rs"]
 mod retry;
 #[path = "handlers/settle.rs"]
@@ -74,6 +78,18 @@ on_both! {
     topology::d2_audit_and_react_are_two_queues,
     topology::fanout_gives_each_worker_a_copy,
     topology::t3_wildcards_in_a_routing_key_are_literal,
+    foreign::a_queue_is_bound_to_an_exchange_of_others,
+    foreign::a_missing_exchange_is_declared_unless_that_is_refused,
+    foreign::a_queue_of_others_is_consumed_as_it_is,
+    foreign::what_no_copy_can_be_made_of_is_not_lost_from_a_queue_of_others,
+    foreign::nothing_of_others_is_claimed_recreated_or_pruned,
+    foreign::what_handlers_say_of_one_exchange_must_agree,
+    renamed::the_former_queue_is_drained_into_the_new_one,
+    renamed::workers_of_both_names_lose_nothing,
+    renamed::a_retry_of_the_former_name_keeps_its_attempt,
+    renamed::dead_letters_go_along_and_nothing_can_be_forged,
+    renamed::diff_explains_it_and_prune_removes_it,
+    renamed::a_former_name_is_one_that_nobody_has,
     settle::k2_every_outcome_is_one_settlement,
     settle::k5_timeouts_free_their_slots,
     settle::k6_a_panic_is_an_error,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -15,12 +15,15 @@ use crate::error::Error;
 use crate::hub::Hub;
 use crate::middleware::Layers;
 use crate::names::QueueName;
-use crate::provision;
+use crate::provision::{self, Declare};
 use crate::publish::Publisher;
+use crate::rename;
 use crate::seam;
 use crate::topology::{HandlerEntry, Plan, QueueEntry, naming};
 use crate::transport::embedded::EmbeddedBroker;
-use crate::transport::{ConnectionStatus, ConsumeOptions, Transport, TransportDescription};
+use crate::transport::{
+    ConnectionStatus, ConsumeOptions, Consumer, Lookout, Standing, Transport, TransportDescription,
+};
 use crate::worker::{self, InFlight, Member, Phase, Worker};
 
 /// A running app. It publishes, through [`Publisher`], and is shut down with [`shutdown`](Self::shutdown).
@@ -37,6 +40,8 @@ pub struct Bus {
     pub(super) running: Arc<Running>,
     pub(super) workers: Vec<JoinHandle<usize>>,
     pub(super) due: Option<JoinHandle<()>>,
+    pub(super) movers: Vec<JoinHandle<()>>,
+    declare: Declare,
     pub(super) grace: Duration,
 }
 
@@ -47,6 +52,8 @@ pub(crate) struct Running {
     pub(crate) counters: Vec<Arc<Counters>>,
     pub(crate) embedded: Option<EmbeddedBroker>,
     pub(crate) in_flight: Arc<InFlight>,
+    /// What tells whether each queue is consumed.
+    lookouts: Mutex<Vec<(QueueName, Lookout)>>,
     pub(super) phase: watch::Sender<Phase>,
 }
 
@@ -72,6 +79,9 @@ pub(super) async fn prepare(
     if provision::is_worth_a_note(config.declare, &plan.topology, embedded.is_some()) {
         provision::remember(&transport, &plan.topology, &app.owner(&config)).await;
     }
+    if config.declare != Declare::Never {
+        provision::cut_off(&*transport, &plan.renamed).await?;
+    }
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
     hub.instances = app.instances.values();
@@ -83,6 +93,7 @@ pub(super) async fn prepare(
         plan,
         embedded,
         in_flight: Arc::default(),
+        lookouts: Mutex::default(),
         phase: watch::Sender::new(Phase::Running),
     };
     let running = Arc::new(running);
@@ -91,6 +102,8 @@ pub(super) async fn prepare(
         running,
         workers: Vec::new(),
         due: None,
+        movers: Vec::new(),
+        declare: config.declare,
         grace: config.grace,
     };
     Ok((bus, app.layers))
@@ -104,6 +117,7 @@ impl Bus {
         for queue in &running.plan.queues {
             let worker = running.worker(queue, layers);
             let consumer = worker.consume().await?;
+            running.look_out(&queue.name, &*consumer);
             ready.push((worker, consumer));
         }
         if !running.plan.queues.is_empty() {
@@ -111,8 +125,13 @@ impl Bus {
             let options =
                 ConsumeOptions { prefetch: worker::DUE_PREFETCH, tag: format!("{}.due", running.hub.worker) };
             let consumer = running.hub.transport.consume(&queue, options).await?;
+            running.look_out(&queue, &*consumer);
             let due = worker::run_due(Arc::clone(&running.hub), consumer, running.phase.subscribe());
             self.due = Some(seam::spawn("due", due));
+        }
+        for renamed in &running.plan.renamed {
+            let mover = rename::run(Arc::clone(&running.hub), renamed.clone(), self.declare);
+            self.movers.push(seam::spawn("rename", mover));
         }
         for (worker, consumer) in ready {
             self.workers.push(worker::start(worker, consumer, running.phase.subscribe()));
@@ -156,6 +175,13 @@ impl Bus {
         self.running.hub.transport.status()
     }
 
+    /// Whether each queue of the app is consumed right now, `bus.due` included. It never asks the broker.
+    #[must_use]
+    pub fn consumers(&self) -> Vec<(QueueName, Standing)> {
+        let lookouts = self.running.lookouts.lock().unwrap_or_else(PoisonError::into_inner);
+        lookouts.iter().map(|(queue, lookout)| (queue.clone(), lookout())).collect()
+    }
+
     #[cfg(any(feature = "cli", feature = "testing"))]
     pub(crate) fn running(&self) -> &Arc<Running> {
         &self.running
@@ -184,6 +210,9 @@ impl Bus {
         let (mut total, mut interrupted) = (0, 0);
         loop {
             let mut taken = 0;
+            for renamed in &running.plan.renamed {
+                rename::run_once(&running.hub, renamed).await;
+            }
             for worker in &mut workers {
                 let (handled, cut_short) = worker.run_once(&mut phase).await?;
                 taken += handled;
@@ -201,6 +230,11 @@ impl Bus {
 }
 
 impl Running {
+    fn look_out(&self, queue: &QueueName, consumer: &dyn Consumer) {
+        let mut lookouts = self.lookouts.lock().unwrap_or_else(PoisonError::into_inner);
+        lookouts.push((queue.clone(), consumer.lookout()));
+    }
+
     pub(crate) fn worker(&self, queue: &Arc<QueueEntry>, layers: &Layers) -> Worker {
         let members =
             queue.members.iter().map(|entry| Member::new(entry, &self.counters_of(entry), layers)).collect();

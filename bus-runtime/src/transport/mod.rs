@@ -48,6 +48,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// What the broker says.
     fn inspect<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Option<QueueState>, Error>>;
 
+    /// Whether an exchange exists; needs no permission to configure it.
+    ///
+    /// # Errors
+    /// What the broker says.
+    fn has_exchange<'a>(&'a self, exchange: &'a ExchangeName) -> BoxFuture<'a, Result<bool, Error>>;
+
     /// How an exchange differs from this declaration; `None` when it does not exist. Changes nothing.
     ///
     /// # Errors
@@ -247,11 +253,26 @@ pub trait Consumer: fmt::Debug + Send {
     /// consumer lives on.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Incoming, Error>>>;
 
+    /// What tells, while somebody else polls the consumer, whether it receives.
+    fn lookout(&self) -> Lookout;
+
     /// Asks the broker for no more messages. What had arrived already still comes out of `poll_next`, then its end.
     fn cancel(&mut self) -> BoxFuture<'_, ()>;
 
     /// Writes out the settlements that are still under way, then closes; unsettled messages go back to the queue unharmed.
     fn close(self: Box<Self>, within: Duration) -> BoxFuture<'static, ()>;
+}
+
+/// Whether a consumer receives, as of now. It never asks the broker.
+pub type Lookout = Arc<dyn Fn() -> Standing + Send + Sync>;
+
+/// Whether a consumer receives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The broker delivers to it.
+    Receiving,
+    /// It was lost and is on its way back, or has ended; and why.
+    Away(String),
 }
 
 /// A message as a transport hands it over: to settle exactly once.

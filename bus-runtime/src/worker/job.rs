@@ -11,7 +11,7 @@ use super::answer::{answer, is_command};
 use super::instances::InstanceCalls;
 use super::lanes::{self, Slot};
 use super::member::{Calls, Member, Stack};
-use super::perform::{Performed, Verdicts};
+use super::perform::{self, Performed, Verdicts};
 use crate::arrival::{self, Arrival};
 use crate::counters::Counters;
 use crate::delivery::Delivery;
@@ -154,11 +154,11 @@ impl Job {
     /// Settles a message that no handler was called for.
     async fn refuse(self, outcome: Outcome) {
         if let Outcome::DeadLetter(DeadLetterReason::TooLarge, _) = outcome {
-            // A copy with its story would not fit into a frame: the broker's own dead-lettering moves it as it is.
-            return self.right.settle(Verdict::Reject);
+            // A copy with its story would not fit into a frame.
+            return give_up(&self.case, self.right).await;
         }
         let Some(first) = self.case.queue.members.first() else {
-            return self.right.settle(Verdict::Reject);
+            return give_up(&self.case, self.right).await;
         };
         let instance = self.case.arrival.instance.clone();
         let judged = Judged {
@@ -176,10 +176,26 @@ impl Job {
         let verdicts = Verdicts::of(&case, judged);
         match verdicts.perform(&case).await {
             Performed::Done => right.settle(Verdict::Ack),
-            // The broker itself moves it to the dead letters.
-            Performed::Refused => right.settle(Verdict::Reject),
+            Performed::Refused => give_up(&case, right).await,
         }
     }
+}
+
+/// Moves a message to the dead letters as it is. The broker itself does it, but for a queue of others, which may have been
+/// declared without dead letters.
+async fn give_up(case: &Case, right: Arc<Right>) {
+    if !case.queue.foreign {
+        return right.settle(Verdict::Reject);
+    }
+    let verdict = match perform::bury(case).await {
+        Ok(()) => Verdict::Ack,
+        Err(error) => {
+            tracing::error!(queue = %case.queue.name, %error, "a message can be moved to no dead letters; it stays in its queue");
+            crate::seam::sleep(perform::OFFER_AGAIN.1).await;
+            Verdict::Requeue
+        }
+    };
+    right.settle(verdict);
 }
 
 impl Case {

@@ -17,7 +17,7 @@ use crate::topology::HandlerEntry;
 use crate::transport::Confirmation;
 
 /// How long a copy that the broker does not take waits before it is offered again: at first, and at most.
-const OFFER_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+pub(super) const OFFER_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// What became of the copies.
 pub(super) enum Performed {
@@ -193,6 +193,12 @@ async fn offer(case: &Case, envelope: Envelope, wait: Wait) -> Result<(), Error>
         seam::sleep(pause).await;
         pause = (pause * 2).min(longest);
     }
+}
+
+/// Publishes a message to the dead letters as it is, without its story.
+pub(super) async fn bury(case: &Case) -> Result<(), Error> {
+    let envelope = copies::readdressed(&case.arrival.metadata.envelope, &case.queue.dead)?;
+    offer(case, envelope, Wait::No).await
 }
 
 fn count(counters: &Counters, outcome: &Outcome, settlement: &Settlement) {

@@ -2,7 +2,7 @@
 
 use bus_runtime::ErrorKind;
 use bus_runtime::topology::{Queue, QueueType};
-use bus_runtime::transport::Verdict;
+use bus_runtime::transport::{Standing, Verdict};
 
 use super::bench::{Bench, Reader, eventually, text, texts, to_queue};
 
@@ -248,4 +248,24 @@ pub async fn consumer_count(bench: &Bench) {
         reader.close().await;
     }
     eventually("no consumer", async || consumers().await == 0).await;
+}
+
+/// Whoever does not poll a consumer can see all the same whether it receives.
+pub async fn lookout(bench: &Bench) {
+    let queue = bench.classic("q", |_| {}).await;
+    let mut reader = bench.consume(&queue, 1).await;
+    let lookout = reader.consumer.lookout();
+    assert_eq!(lookout(), Standing::Receiving);
+    bench.transport().delete_queue(&queue).await.expect("it is deleted");
+    let error = reader.item().await.expect("it is not the end").expect_err("the queue is gone");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(matches!(lookout(), Standing::Away(_)), "{:?}", lookout());
+    bench.classic("q", |_| {}).await;
+    bench.send(&queue, "after").await;
+    assert_eq!(reader.texts(1).await, ["after"]);
+    assert_eq!(lookout(), Standing::Receiving);
+    reader.consumer.cancel().await;
+    assert!(matches!(lookout(), Standing::Away(_)), "{:?}", lookout());
+    reader.close().await;
+    assert!(matches!(lookout(), Standing::Away(_)), "{:?}", lookout());
 }

@@ -11,7 +11,7 @@ use super::queue::{Holder, QueueId};
 use super::slots::Key;
 use super::{errors, shared::Shared};
 use crate::error::Error;
-use crate::transport::{BoxFuture, Consumer, Incoming, SettleChannel, Settler, Verdict};
+use crate::transport::{BoxFuture, Consumer, Incoming, Lookout, SettleChannel, Settler, Standing, Verdict};
 
 /// A consumer of the embedded broker. Dropping it gives back what it had not settled.
 pub(super) struct Subscription {
@@ -63,6 +63,15 @@ impl Consumer for Subscription {
         };
         proceed.made_progress();
         Poll::Ready(item)
+    }
+
+    fn lookout(&self) -> Lookout {
+        let (shared, id) = (Arc::clone(self.connection.shared()), self.id);
+        Arc::new(move || match shared.with(|state| state.consumers.get(id).map(|known| known.attached)) {
+            Some(true) => Standing::Receiving,
+            Some(false) => Standing::Away("its queue was deleted, or it was cancelled".to_owned()),
+            None => Standing::Away("it is closed".to_owned()),
+        })
     }
 
     fn cancel(&mut self) -> BoxFuture<'_, ()> {

@@ -39,6 +39,10 @@ impl Transport for EmbeddedBroker {
         })
     }
 
+    fn has_exchange<'a>(&'a self, exchange: &'a ExchangeName) -> BoxFuture<'a, Result<bool, Error>> {
+        Box::pin(async { self.connection.with(|state, _| Ok(state.exchange_ids.contains_key(exchange))) })
+    }
+
     fn compare_exchange<'a>(
         &'a self,
         wanted: &'a Exchange,

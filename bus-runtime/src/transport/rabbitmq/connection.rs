@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use lapin::{ConnectionProperties, Event};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::backoff::Backoff;
+use super::backoff::{Backoff, Pace, WAIT_MAX, WAIT_MAX_UNHEARD};
 use super::declare::Declared;
 use super::reply;
 use crate::broker_url::AmqpUrl;
@@ -69,6 +69,7 @@ pub(super) struct Link {
     name: String,
     /// What the consuming connection declares anew when it comes back.
     declared: Arc<Declared>,
+    pace: Arc<Pace>,
     /// The last error of an attempt to come back, for those who wait for it in vain.
     trouble: Mutex<Option<String>>,
 }
@@ -83,6 +84,7 @@ impl Link {
         address: Arc<Address>,
         name: &str,
         declared: Arc<Declared>,
+        pace: Arc<Pace>,
     ) -> Result<Arc<Self>, Error> {
         let live = Arc::new(open::open(&address.current(), role, name).await?);
         let link = Arc::new(Self {
@@ -92,6 +94,7 @@ impl Link {
             address,
             name: name.to_owned(),
             declared,
+            pace,
             trouble: Mutex::new(None),
         });
         crate::seam::spawn("rabbitmq-connection", link.clone().keep(live));
@@ -222,7 +225,7 @@ impl Link {
             tokio::select! {
                 biased;
                 _ = closing.wait_for(|closing| *closing) => return None,
-                () = tokio::time::sleep(backoff.next()) => {}
+                () = self.turn(backoff) => {}
             }
             // A host that never answers must not keep the program from ending.
             let tried = tokio::select! {
@@ -232,17 +235,31 @@ impl Link {
             };
             match tried {
                 Ok(live) => {
+                    self.pace.arrived();
                     tracing::info!(role = self.role.as_str(), host = %live.peer.host, "connected to RabbitMQ again");
                     *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
                     self.state.send_replace(State::Up(live.clone()));
                     return Some(live);
                 }
                 Err(error) => {
+                    backoff.at_most(if nobody_listens(&error) { WAIT_MAX_UNHEARD } else { WAIT_MAX });
                     tracing::warn!(role = self.role.as_str(), code = error.kind().code(), %error, help = error.help(), "cannot connect to RabbitMQ");
                     *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
                 }
             }
         }
+    }
+
+    /// Waits before the next attempt: not any longer when the other connection has come back, and in any case for its turn.
+    async fn turn(&self, backoff: &mut Backoff) {
+        let mut arrivals = self.pace.arrivals();
+        let wait = backoff.next();
+        if wait.is_zero() {
+            tokio::time::sleep(Pace::spread()).await;
+        } else {
+            let _ = timeout(wait, arrivals.changed()).await;
+        }
+        tokio::time::sleep_until(self.pace.turn()).await;
     }
 
     async fn try_again(&self) -> Result<Arc<Live>, Error> {
@@ -252,6 +269,12 @@ impl Link {
         }
         Ok(live)
     }
+}
+
+/// The machine is there, but the broker is not.
+fn nobody_listens(error: &Error) -> bool {
+    let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
 pub(super) fn hosts(url: &AmqpUrl) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::reply::{self, Request};
 use super::settle::Settlements;
 use crate::error::{Error, ErrorKind};
 use crate::names::QueueName;
-use crate::transport::{BoxFuture, ConsumeOptions, Consumer, Incoming, Settler};
+use crate::transport::{BoxFuture, ConsumeOptions, Consumer, Incoming, Lookout, Settler, Standing};
 
 /// The header in which a quorum queue tells how often it has delivered a message before.
 const DELIVERY_COUNT: &str = "x-delivery-count";
@@ -133,6 +133,13 @@ pub(super) struct RabbitConsumer {
     state: State,
     /// While it receives: for the next loss.
     attempts: Attempts,
+    place: Arc<Mutex<Place>>,
+}
+
+/// Where it stands, for those who do not poll it.
+enum Place {
+    On(lapin::Channel),
+    Away(String),
 }
 
 enum State {
@@ -154,7 +161,12 @@ impl RabbitConsumer {
     /// What the broker says.
     pub(super) async fn start(source: Source) -> Result<Self, Error> {
         let subscription = source.subscribe().await?;
-        Ok(Self { source, state: State::Open(subscription), attempts: Attempts::default() })
+        let place = Arc::new(Mutex::new(Place::On(subscription.settlements.channel().clone())));
+        Ok(Self { source, state: State::Open(subscription), attempts: Attempts::default(), place })
+    }
+
+    fn stands(&self, place: Place) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
 
     fn go_away(&mut self, attempts: Attempts) {
@@ -164,6 +176,7 @@ impl RabbitConsumer {
     /// Tells about a loss and starts to come back.
     fn lost(&mut self, error: Error) -> Error {
         tracing::warn!(queue = %self.source.queue, code = error.kind().code(), %error, help = error.help(), "lost the consumer");
+        self.stands(Place::Away(error.to_string()));
         let mut attempts = std::mem::take(&mut self.attempts);
         if let Some(subscription) = self.subscription() {
             attempts.backoff.stood_for(subscription.since.elapsed());
@@ -211,6 +224,8 @@ impl Consumer for RabbitConsumer {
             match &mut self.state {
                 State::Open(subscription) => {
                     match ready!(Pin::new(&mut subscription.deliveries).poll_next(cx)) {
+                        // What it had before the loss will be delivered again: handling it now would be in vain.
+                        Some(Ok(_)) if !subscription.stands() => {}
                         Some(Ok(delivery)) => {
                             return Poll::Ready(Some(incoming(delivery, &subscription.settlements)));
                         }
@@ -227,10 +242,12 @@ impl Consumer for RabbitConsumer {
                 State::Away(coming_back) => match ready!(coming_back.as_mut().poll(cx)) {
                     (Ok(subscription), attempts) => {
                         self.attempts = attempts;
+                        self.stands(Place::On(subscription.settlements.channel().clone()));
                         self.state = State::Open(subscription);
                     }
                     (Err(error), _) if error.kind() == ErrorKind::Closed => self.state = State::Ended,
                     (Err(error), attempts) => {
+                        self.stands(Place::Away(error.to_string()));
                         self.go_away(attempts);
                         return Poll::Ready(Some(Err(error)));
                     }
@@ -251,7 +268,17 @@ impl Consumer for RabbitConsumer {
         }
     }
 
+    fn lookout(&self) -> Lookout {
+        let place = self.place.clone();
+        Arc::new(move || match &*place.lock().unwrap_or_else(PoisonError::into_inner) {
+            Place::On(channel) if channel.status().connected() => Standing::Receiving,
+            Place::On(_) => Standing::Away("the connection to RabbitMQ is lost".to_owned()),
+            Place::Away(why) => Standing::Away(why.clone()),
+        })
+    }
+
     fn cancel(&mut self) -> BoxFuture<'_, ()> {
+        self.stands(Place::Away("it was cancelled".to_owned()));
         self.state = match self.take_state() {
             State::Open(subscription) => State::Draining(subscription),
             State::Away(_) => State::Ended,
@@ -277,6 +304,10 @@ impl Consumer for RabbitConsumer {
 }
 
 impl Subscription {
+    fn stands(&self) -> bool {
+        self.settlements.channel().status().connected()
+    }
+
     async fn cancel(&mut self, within: Duration) {
         self.settled_at_cancel = Some(self.settlements.count());
         let cancelling =
@@ -293,7 +324,7 @@ impl Subscription {
     /// A quorum queue forgets settlements that come right before the end of their channel: RabbitMQ passes 32 of them on and
     /// holds the others back until the first are applied. Cancelling waits for that; settlements after it get a moment.
     async fn close(mut self, within: Duration) {
-        if !self.settlements.channel().status().connected() {
+        if !self.stands() {
             return;
         }
         let deadline = Instant::now() + within;
@@ -311,6 +342,7 @@ impl Subscription {
 /// Settlers keep the channel alive, so it has to be closed for what is not settled to go back.
 impl Drop for RabbitConsumer {
     fn drop(&mut self) {
+        self.stands(Place::Away("it is closed".to_owned()));
         let Some(subscription) = self.take_subscription() else { return };
         if tokio::runtime::Handle::try_current().is_ok() {
             crate::seam::spawn("rabbitmq-consumer-close", subscription.close(REQUEST_TIMEOUT));

@@ -34,6 +34,7 @@ mod reply;
 mod settle;
 mod tls;
 
+use self::backoff::Pace;
 use self::connection::{Address, Link, Live, REQUEST_TIMEOUT, Role};
 use self::consume::{RabbitConsumer, Source};
 use self::declare::Declared;
@@ -111,14 +112,17 @@ impl RabbitMq {
         let RabbitMqOptions { name, publish_timeout, management_url, tls } = options;
         let address = Arc::new(Address::new(url, tls));
         let declared = Arc::new(Declared::default());
-        let consuming = Link::start(Role::Consume, address.clone(), &name, declared.clone()).await?;
-        let publishing = match Link::start(Role::Publish, address.clone(), &name, declared.clone()).await {
-            Ok(link) => link,
-            Err(error) => {
-                consuming.stop();
-                return Err(error);
-            }
-        };
+        let pace = Arc::new(Pace::default());
+        let consuming =
+            Link::start(Role::Consume, address.clone(), &name, declared.clone(), pace.clone()).await?;
+        let publishing =
+            match Link::start(Role::Publish, address.clone(), &name, declared.clone(), pace).await {
+                Ok(link) => link,
+                Err(error) => {
+                    consuming.stop();
+                    return Err(error);
+                }
+            };
         let server = consuming.live().map_or_else(|| "RabbitMQ".to_owned(), |live| live.server.clone());
         let publisher = Publishing::start(publishing.clone(), publish_timeout);
         Ok(Self {
@@ -158,6 +162,10 @@ impl Transport for RabbitMq {
 
     fn inspect<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Option<QueueState>, Error>> {
         Box::pin(async move { declare::inspect(&*self.live().await?, queue).await })
+    }
+
+    fn has_exchange<'a>(&'a self, exchange: &'a ExchangeName) -> BoxFuture<'a, Result<bool, Error>> {
+        Box::pin(async move { probe::has_exchange(&*self.live().await?, exchange).await })
     }
 
     fn compare_exchange<'a>(

@@ -1,0 +1,224 @@
+//! A worker in a virtual host of its own, with the books of everything that is published to it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bus_runtime::prelude::*;
+use bus_runtime::transport::{RabbitMq, Standing, Transport, Verdict};
+use bus_runtime::{
+    Attempt, BrokerUrl, Bus, Config, Envelope, Error, ErrorKind, HandlerRegistration, QueueName,
+};
+use bus_tests::balance::{Balance, Ledger};
+use bus_tests::node::{self, RabbitNode};
+
+/// How long a worker may take to come back: its longest pause, and some more.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a publish waits. Longer than any outage of the suite, so that what fails fails for another reason.
+pub(crate) const PUBLISH_TIMEOUT: Duration = Duration::from_secs(45);
+/// A dead peer is noticed after two of them.
+pub(crate) const HEARTBEAT_SECS: u16 = 1;
+
+/// What is published to each of the handlers below.
+pub(crate) const KEYS: [&str; 4] = ["load.x", "flaky.x", "poison.x", "each.x"];
+
+#[audit("load.#")]
+async fn load(id: Json<u64>, ledger: State<Ledger>) {
+    ledger.handled(*id);
+}
+
+#[audit("flaky.#", retry(max = 3, initial = "300ms"))]
+async fn flaky(id: Json<u64>, attempt: Attempt, ledger: State<Ledger>) -> Result<(), String> {
+    if attempt == Attempt(1) {
+        return Err("once".to_owned());
+    }
+    ledger.handled(*id);
+    Ok(())
+}
+
+#[audit("poison.#", retry(max = 1, initial = "100ms"))]
+async fn poison(_id: Json<u64>) -> Result<(), String> {
+    Err("always".to_owned())
+}
+
+#[audit("each.#", fanout = "each")]
+async fn each(id: Json<u64>, ledger: State<Ledger>) {
+    ledger.handled(*id);
+}
+
+/// A worker, and what a test needs around it.
+pub(crate) struct Rig {
+    pub(crate) bus: Bus,
+    pub(crate) ledger: Ledger,
+    pub(crate) vhost: String,
+    ids: Arc<AtomicU64>,
+}
+
+/// What publishes to a worker and keeps the books. Clones share both.
+#[derive(Clone)]
+pub(crate) struct Feeder {
+    publisher: Publisher,
+    pub(crate) ledger: Ledger,
+    ids: Arc<AtomicU64>,
+}
+
+/// A name for a virtual host that no other test has.
+pub(crate) async fn vhost(node: &RabbitNode, name: &str) -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let vhost = format!("{name}-{}", COUNTER.fetch_add(1, Ordering::Relaxed));
+    node.add_vhost(&vhost).await;
+    vhost
+}
+
+/// The address of a virtual host at this port, with heartbeats that a test can wait for.
+pub(crate) fn url(port: u16, vhost: &str) -> String {
+    format!("amqp://guest:guest@127.0.0.1:{port}/{vhost}?heartbeat={HEARTBEAT_SECS}")
+}
+
+/// An app with the handlers of this file, or of another module.
+pub(crate) fn app(url: &str, module: &str) -> bus_runtime::App {
+    let mut config = Config::default();
+    config.broker_url = Some(BrokerUrl::parse(url).unwrap());
+    config.publish_timeout = PUBLISH_TIMEOUT;
+    let handlers = HandlerRegistration::linked().filter(|handler| handler.id().module == module);
+    handlers.fold(bus_runtime::app(), |app, handler| app.register(*handler)).name("rig").config(config)
+}
+
+impl Rig {
+    /// Starts a worker at this port of the broker, or of a proxy to it, in a new virtual host.
+    pub(crate) async fn start(node: &RabbitNode, port: u16, name: &str) -> Self {
+        let vhost = vhost(node, name).await;
+        Self::start_at(&url(port, &vhost), vhost).await
+    }
+
+    pub(crate) async fn start_at(url: &str, vhost: String) -> Self {
+        let ledger = Ledger::default();
+        let bus = app(url, module_path!()).state(ledger.clone()).start().await.unwrap();
+        Self { bus, ledger, vhost, ids: Arc::default() }
+    }
+
+    pub(crate) fn feeder(&self) -> Feeder {
+        Feeder { publisher: self.bus.publisher(), ledger: self.ledger.clone(), ids: self.ids.clone() }
+    }
+
+    /// Publishes one message to each handler.
+    pub(crate) async fn publish_round(&self) {
+        for key in KEYS {
+            self.feeder().publish(key).await.unwrap();
+        }
+    }
+
+    /// Whether every consumer receives, as far as the worker itself can tell.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.bus.consumers().iter().all(|(_, standing)| *standing == Standing::Receiving)
+    }
+
+    /// Waits until the worker has noticed that something is wrong.
+    pub(crate) async fn until_not_ready(&self) {
+        until("the worker notices", || !self.is_ready()).await;
+    }
+
+    /// Publishes to every handler until all of them have handled a message that was published after now. Says how long it took
+    /// since `fault_ended`.
+    pub(crate) async fn until_back(&self, fault_ended: Instant) -> Duration {
+        let back = async {
+            let feeder = self.feeder();
+            tokio::join!(
+                probe(&feeder, "load.probe"),
+                probe(&feeder, "flaky.probe"),
+                probe(&feeder, "each.probe")
+            );
+        };
+        if tokio::time::timeout(PATIENCE, back).await.is_err() {
+            panic!("it does not come back: {:?} {:?}", self.bus.status(), self.bus.consumers());
+        }
+        fault_ended.elapsed()
+    }
+
+    /// Waits until nothing is under way any more, ends the worker, looks into its queues, and closes the books.
+    pub(crate) async fn balance(self, node: &RabbitNode, what: &str, back_after: Duration) -> Balance {
+        until("every consumer receives", || self.is_ready()).await;
+        let control = node::connect(&url(node.port(), &self.vhost)).await;
+        for (queue, _) in self.bus.consumers() {
+            match control.inspect(&queue).await {
+                Ok(Some(state)) => assert!(state.consumers >= 1, "{what}: nobody consumes {queue}"),
+                // The queue of `each` shows itself to its own connection only, which had a message from it a moment ago.
+                Err(error) if error.kind() == ErrorKind::ExclusiveQueue => {}
+                other => panic!("{what}: {queue}: {other:?}"),
+            }
+        }
+        self.bus.settled().await.unwrap();
+        let dead: Vec<_> = self.bus.plan().queues.iter().map(|queue| queue.dead.clone()).collect();
+        let work: Vec<_> = self.bus.plan().queues.iter().map(|queue| queue.name.clone()).collect();
+        let quiet = async {
+            while self.ledger.count_missing() > 0 {
+                for queue in &dead {
+                    take(&control, queue, |id| self.ledger.dead(id)).await;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        // What is still missing then is waiting somewhere, or lost.
+        let _ = tokio::time::timeout(PATIENCE / 2, quiet).await;
+        self.bus.shutdown().await;
+        for queue in &work {
+            take(&control, queue, |id| self.ledger.queued(id)).await;
+        }
+        control.close(Duration::from_secs(5)).await;
+        if what != "soak" {
+            node.delete_vhost(&self.vhost).await;
+        }
+        self.ledger.balance(what).back_after(back_after).check()
+    }
+}
+
+/// Publishes messages until one of them is handled.
+async fn probe(feeder: &Feeder, key: &str) {
+    loop {
+        let Ok(id) = feeder.publish(key).await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let handled = async {
+            while !feeder.ledger.was_handled(id) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(Duration::from_secs(5), handled).await.is_ok() {
+            return;
+        }
+    }
+}
+
+impl Feeder {
+    /// Publishes the next message, and writes into the books what the broker says.
+    pub(crate) async fn publish(&self, key: &str) -> Result<u64, Error> {
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        self.ledger.attempted(id);
+        self.publisher.audit(key, &id).await?;
+        self.ledger.confirmed(id);
+        Ok(id)
+    }
+}
+
+/// Takes all messages off a queue, when there is such a queue.
+async fn take(transport: &RabbitMq, queue: &QueueName, note: impl Fn(u64)) {
+    while let Ok(Some(incoming)) = transport.get(queue).await {
+        note(number(&incoming.envelope));
+        incoming.settler.settle(Verdict::Ack).unwrap();
+    }
+}
+
+fn number(envelope: &Envelope) -> u64 {
+    serde_json::from_slice(&envelope.body).unwrap_or_else(|error| panic!("{envelope:?}: {error}"))
+}
+
+/// Waits for a condition that must come true.
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "waited in vain until {what}");
+}
