@@ -234,8 +234,13 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    let _ = delivery;
-    crate::seam::blocking(handler).await
+    let held = delivery.scope().hold();
+    let run = move || {
+        // Also when it panics.
+        let _held = held;
+        handler()
+    };
+    crate::seam::blocking(run).await
 }
 
 /// Puts the future of a handler with `batch(..)` into a box.
@@ -282,8 +287,13 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
+    let held = batch.hold();
     drop(batch);
-    crate::seam::blocking(handler).await
+    let run = move || {
+        let _held = held;
+        handler()
+    };
+    crate::seam::blocking(run).await
 }
 
 /// The identity of a function item.

@@ -265,6 +265,7 @@ impl Running {
             discarded: counters.discarded.get(),
             published: counters.published.get(),
             slot_wait: counters.slot_wait.get(),
+            stuck: counters.stuck.get(),
         });
         Stats { published, unroutable, handlers: handlers.collect() }
     }

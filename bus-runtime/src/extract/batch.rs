@@ -224,6 +224,11 @@ impl BatchCall {
         Self { delivery, columns: columns.into_iter() }
     }
 
+    /// For the thread of a plain function to hold until it returns.
+    pub(crate) fn hold(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
+        self.delivery.scope().hold()
+    }
+
     /// The next argument, of which `I` is what each message contributes.
     fn next<I: 'static>(&mut self) -> Vec<I> {
         let column = self.columns.next().unwrap_or_default();

@@ -43,7 +43,7 @@ pub(super) struct Gatherer {
     size: usize,
     wait: Duration,
     /// Batches that may run at once.
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
     open: Mutex<Open>,
 }
 
@@ -92,7 +92,7 @@ impl Gatherer {
             functions,
             size,
             wait,
-            slots: Semaphore::new(usize::from(entry.concurrency)),
+            slots: Arc::new(Semaphore::new(usize::from(entry.concurrency))),
             open: Mutex::default(),
         })
     }
@@ -179,7 +179,7 @@ impl Gatherer {
 
     /// Calls the handler with these messages, but for those that were given up meanwhile.
     async fn call(&self, mut messages: Vec<Waiting>) {
-        let Ok(_slot) = self.slots.acquire().await else { return };
+        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
         messages.retain(|message| !message.outcome.is_closed());
         let Some(first) = messages.first() else { return };
         self.counters.batches.add_one();
@@ -200,6 +200,17 @@ impl Gatherer {
             Ok(Err(rejection)) => Outcomes::All(rejection.into()),
             Err(error) => Outcomes::All(Outcome::Failed(error)),
         };
+        if let Some(returned) = scope.goes_on() {
+            // A plain function that has timed out runs on, and keeps its slot until it returns.
+            let counters = Arc::clone(&self.counters);
+            counters.stuck.add_one();
+            tracing::error!(code = "BUS0212", handler = %self.entry.name, "the handler is stuck: it is a plain fn that goes on after its timeout, and keeps its slot until it returns");
+            seam::spawn("stuck", async move {
+                let _ = returned.acquire().await;
+                counters.stuck.take_one();
+                drop(slot);
+            });
+        }
         let outcomes = self.publish(&scope, &deliveries, outcomes.of_each(deliveries.len())).await;
         for (decided, outcome) in decided.into_iter().zip(outcomes) {
             // Whoever gave the message up has settled it.

@@ -12,6 +12,7 @@ use super::instances::InstanceCalls;
 use super::lanes::{self, Slot};
 use super::member::{Calls, Member, Stack};
 use super::perform::{self, Performed, Verdicts};
+use super::stuck::{self, Stuck};
 use crate::arrival::{self, Arrival};
 use crate::counters::Counters;
 use crate::delivery::Delivery;
@@ -76,6 +77,8 @@ pub(super) struct Judged {
     pub(super) instance: Option<String>,
     /// The call has acknowledged the message itself.
     pub(super) acknowledged: bool,
+    /// It is a plain function that goes on.
+    pub(super) stuck: Option<Stuck>,
 }
 
 impl Job {
@@ -143,11 +146,13 @@ impl Job {
         let Case { hub, queue, arrival } = &self.case;
         if queue.ack == AckMode::OnReceive {
             self.right.settle(Verdict::Ack);
-            return run_unacknowledged(hub, arrival, calls).await;
+            return stuck::free(slot, run_unacknowledged(hub, arrival, calls).await);
         }
-        let judged = run_calls(hub, arrival, calls).await;
-        drop(slot);
-        let Some(judged) = judged else { return self.right.settle(Verdict::Requeue) };
+        let Some(mut judged) = run_calls(hub, arrival, calls).await else {
+            drop(slot);
+            return self.right.settle(Verdict::Requeue);
+        };
+        stuck::free(slot, judged.iter_mut().filter_map(|judged| judged.stuck.take()).collect());
         self.settle(judged).await;
     }
 
@@ -167,6 +172,7 @@ impl Job {
             outcome,
             instance,
             acknowledged: false,
+            stuck: None,
         };
         self.settle(vec![judged]).await;
     }
@@ -315,8 +321,11 @@ impl Call {
     }
 }
 
-async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) {
+/// Runs the handlers of a message that is acknowledged already. Says which of them go on.
+async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Vec<Stuck> {
+    let mut stuck = Vec::new();
     for judged in run_calls(hub, arrival, calls).await.unwrap_or_default() {
+        stuck.extend(judged.stuck);
         if is_command(&judged.entry) {
             answer(hub, arrival, &judged.outcome).await;
         }
@@ -328,6 +337,7 @@ async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called
             }
         }
     }
+    stuck
 }
 
 /// Runs one handler and sends what it has published. `None` as for [`run_calls`].
@@ -351,6 +361,7 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
     if scope.is_interrupted() {
         return None;
     }
+    let stuck = scope.goes_on().map(|returned| Stuck::new(&entry, &counters, returned));
     let Closed { drafts, sent, acknowledged } = scope.close();
     counters.published.add(sent);
     outcome = explicit(&entry, outcome, acknowledged);
@@ -367,7 +378,7 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
             }
         }
     }
-    Some(judge(arrival, Judged { entry, counters, outcome, instance, acknowledged }))
+    Some(judge(arrival, Judged { entry, counters, outcome, instance, acknowledged, stuck }))
 }
 
 /// With `ack = "manual"` a handler says what becomes of the message. One that says nothing has failed: its message is neither
@@ -388,7 +399,8 @@ pub(super) fn judge(arrival: &Arrival, judged: Judged) -> Judged {
 }
 
 /// Tells the error hook and the log about a failed attempt.
-fn report(Judged { entry, counters, outcome, instance, acknowledged: _ }: &Judged, arrival: &Arrival) {
+fn report(judged: &Judged, arrival: &Arrival) {
+    let Judged { entry, counters, outcome, instance, acknowledged: _, stuck: _ } = judged;
     let Outcome::Failed(error) = outcome else { return };
     counters.failed.add_one();
     tracing::warn!(

@@ -25,6 +25,7 @@ mod lanes;
 mod member;
 mod perform;
 mod phase;
+mod stuck;
 
 pub(crate) use drain::close_timeout;
 #[cfg(feature = "cli")]
