@@ -65,3 +65,32 @@ fn foreign(name: &str) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use crate::goldens::check;
+    use crate::handler::{Attribute, handler};
+
+    #[test]
+    fn batch() {
+        let item = quote! {
+            async fn index(pages: Vec<Json<Page>>, name: Vec<String>, db: State<Db>) -> Result<Vec<Outcome>, DbError> {
+                db.insert(pages).await
+            }
+        };
+        check(
+            "batch",
+            handler(Attribute::React, quote!("wiki.{name}", batch(size = 100, wait = "500ms")), item),
+        );
+    }
+
+    #[test]
+    fn plain_batch() {
+        let item = quote! {
+            fn count(views: Batch<Viewed>) {}
+        };
+        check("plain_batch", handler(Attribute::MessageHandler, quote!(Viewed, batch(size = 100)), item));
+    }
+}

@@ -13,7 +13,7 @@ use crate::handler::{Attribute, handler};
 use crate::{handler_error, message};
 
 /// Compares an expansion with its golden file, whose first line says what it is.
-fn check(name: &str, expansion: TokenStream) {
+pub(crate) fn check(name: &str, expansion: TokenStream) {
     let file = syn::parse2(expansion).expect("an expansion is a list of items");
     let actual = format!("//! The expansion `{name}` of `goldens.rs`.\n\n{}", prettyplease::unparse(&file));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/goldens").join(format!("{name}.rs"));
@@ -118,24 +118,6 @@ fn options_in_other_words() {
             ),
         ),
     );
-}
-
-#[test]
-fn batch() {
-    let item = quote! {
-        async fn index(pages: Vec<Json<Page>>, name: Vec<String>, db: State<Db>) -> Result<Vec<Outcome>, DbError> {
-            db.insert(pages).await
-        }
-    };
-    check("batch", react(quote!("wiki.{name}", batch(size = 100, wait = "500ms")), item));
-}
-
-#[test]
-fn plain_batch() {
-    let item = quote! {
-        fn count(views: Batch<Viewed>) {}
-    };
-    check("plain_batch", handler(Attribute::MessageHandler, quote!(Viewed, batch(size = 100)), item));
 }
 
 #[test]
