@@ -240,7 +240,7 @@ where
         let _held = held;
         handler()
     };
-    crate::seam::blocking(run).await
+    crate::seam::blocking(|| crate::middleware::carrying_place(run)).await
 }
 
 /// Puts the future of a handler with `batch(..)` into a box.
@@ -293,7 +293,7 @@ where
         let _held = held;
         handler()
     };
-    crate::seam::blocking(run).await
+    crate::seam::blocking(|| crate::middleware::carrying_place(run)).await
 }
 
 /// The identity of a function item.

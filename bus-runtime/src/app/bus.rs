@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::{App, Broker};
 use crate::config::Config;
 use crate::counters::{Counters, HandlerStats, Stats};
+use crate::dead_letters::DeadLetters;
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::middleware::Layers;
@@ -75,6 +76,7 @@ pub(super) async fn prepare(
         Broker::Embedded(broker) => (Arc::new(broker.clone()), Some(broker)),
         Broker::Other(transport) => (transport, None),
     };
+    crate::middleware::note_places();
     provision::declare(&*transport, &plan, config.declare).await?;
     if provision::is_worth_a_note(config.declare, &plan.topology, embedded.is_some()) {
         provision::remember(&transport, &plan.topology, &app.owner(&config)).await;
@@ -185,6 +187,13 @@ impl Bus {
     #[cfg(any(feature = "cli", feature = "testing"))]
     pub(crate) fn running(&self) -> &Arc<Running> {
         &self.running
+    }
+
+    /// The dead letters of this app, to look at and to replay.
+    #[must_use]
+    pub fn dead_letters(&self) -> DeadLetters {
+        let hub = &self.running.hub;
+        DeadLetters::new(Arc::clone(&hub.transport), &self.running.plan, hub.settings.prefix.clone())
     }
 
     /// Waits until nothing is queued, in flight or due now: all handlers have ended, and so have those of what they published.

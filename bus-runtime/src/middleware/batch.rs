@@ -13,7 +13,8 @@ use futures_util::future::join_all;
 use tokio::sync::{Semaphore, oneshot};
 use tracing::Instrument;
 
-use super::guard::{limited, panicked};
+use super::guard::limited;
+use super::panicked;
 use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::error::BoxError;

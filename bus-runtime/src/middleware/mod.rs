@@ -17,10 +17,11 @@ use crate::transport::BoxFuture;
 
 mod batch;
 mod guard;
+mod panics;
 
 #[cfg(feature = "cli")]
-pub(crate) use guard::panic_text;
-pub(crate) use guard::panicked;
+pub(crate) use panics::panic_text;
+pub(crate) use panics::{carrying_place, note_places, panicked};
 
 use batch::Gatherer;
 

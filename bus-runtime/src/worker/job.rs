@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tracing::Instrument;
 
 use super::answer::{answer, is_command};
+use super::fate::{self, Fate};
 use super::instances::InstanceCalls;
 use super::lanes::{self, Slot};
 use super::member::{Calls, Member, Stack};
@@ -146,7 +147,9 @@ impl Job {
         let Case { hub, queue, arrival } = &self.case;
         if queue.ack == AckMode::OnReceive {
             self.right.settle(Verdict::Ack);
-            return stuck::free(slot, run_unacknowledged(hub, arrival, calls).await);
+            let (fate, stuck) = run_unacknowledged(hub, arrival, calls).await;
+            stuck::free(slot, stuck);
+            return fate::tell(&self.case, fate).await;
         }
         let Some(mut judged) = run_calls(hub, arrival, calls).await else {
             drop(slot);
@@ -160,7 +163,8 @@ impl Job {
     async fn refuse(self, outcome: Outcome) {
         if let Outcome::DeadLetter(DeadLetterReason::TooLarge, _) = outcome {
             // A copy with its story would not fit into a frame.
-            return give_up(&self.case, self.right).await;
+            give_up(&self.case, self.right).await;
+            return fate::tell(&self.case, Fate::Dead).await;
         }
         let Some(first) = self.case.queue.members.first() else {
             return give_up(&self.case, self.right).await;
@@ -180,10 +184,18 @@ impl Job {
     async fn settle(self, judged: Vec<Judged>) {
         let Self { case, right, .. } = self;
         let verdicts = Verdicts::of(&case, judged);
-        match verdicts.perform(&case).await {
-            Performed::Done => right.settle(Verdict::Ack),
-            Performed::Refused => give_up(&case, right).await,
-        }
+        let decided = verdicts.fate();
+        let decided = match verdicts.perform(&case).await {
+            Performed::Done => {
+                right.settle(Verdict::Ack);
+                decided
+            }
+            Performed::Refused => {
+                give_up(&case, right).await;
+                Fate::Dead
+            }
+        };
+        fate::tell(&case, decided).await;
     }
 }
 
@@ -321,10 +333,11 @@ impl Call {
     }
 }
 
-/// Runs the handlers of a message that is acknowledged already. Says which of them go on.
-async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Vec<Stuck> {
-    let mut stuck = Vec::new();
-    for judged in run_calls(hub, arrival, calls).await.unwrap_or_default() {
+/// Runs the handlers of a message that is acknowledged already. Says what became of it, and which of them go on.
+async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> (Fate, Vec<Stuck>) {
+    let (mut fate, mut stuck) = (Fate::Handled, Vec::new());
+    let Some(all) = run_calls(hub, arrival, calls).await else { return (Fate::Dead, stuck) };
+    for judged in all {
         stuck.extend(judged.stuck);
         if is_command(&judged.entry) {
             answer(hub, arrival, &judged.outcome).await;
@@ -332,12 +345,13 @@ async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called
         match judged.outcome {
             Outcome::Done(_) | Outcome::Ack => judged.counters.handled.add_one(),
             outcome => {
+                fate = Fate::Dead;
                 judged.counters.discarded.add_one();
                 tracing::error!(handler = %judged.entry.name, ?outcome, "failed after the message was acknowledged");
             }
         }
     }
-    stuck
+    (fate, stuck)
 }
 
 /// Runs one handler and sends what it has published. `None` as for [`run_calls`].

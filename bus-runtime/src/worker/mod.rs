@@ -18,6 +18,7 @@ use crate::transport::{ConsumeOptions, Consumer, Incoming};
 mod answer;
 mod drain;
 mod due;
+mod fate;
 mod in_flight;
 mod instances;
 mod job;

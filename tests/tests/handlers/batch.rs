@@ -107,7 +107,7 @@ pub(crate) mod a_failed_batch_is_tried_again_one_by_one {
         let bus = arena.app(module_path!()).state(calls.clone()).start().await.unwrap();
         let dead = bus.plan().queues[0].dead.trim_start_matches(arena.name("").as_str()).to_owned();
         for (round, (poison, error)) in [
-            ("panics", "panicked: poison"),
+            ("panics", ": poison"),
             ("hangs", "timed out after 2s"),
             ("short", "the handler returned 0 outcomes for 1 messages"),
         ]
@@ -122,7 +122,8 @@ pub(crate) mod a_failed_batch_is_tried_again_one_by_one {
             bus.settled().await.unwrap();
             let letters = arena.take(&dead).await;
             assert_eq!(&letters[0].body[..], format!("\"{poison}\"").as_bytes());
-            assert_eq!(letters[0].headers.text("bus-error"), Some(error));
+            let text = letters[0].headers.text("bus-error").unwrap_or_default();
+            assert!(text.ends_with(error), "{text}");
             let batches = calls.all().split_off(4 * round);
             assert_eq!(batches, ["3 at 1", "1 at 2", "1 at 2", "1 at 2"], "{poison}");
         }
