@@ -28,6 +28,8 @@ mod errors;
 mod foreign;
 #[path = "handlers/group.rs"]
 mod group;
+#[path = "handlers/health.rs"]
+mod health;
 #[path = "handlers/input.rs"]
 mod input;
 #[path = "handlers/instances.rs"]
@@ -169,6 +171,8 @@ on_both! {
     batch::a_batch_publishes_when_it_is_done,
     batch::shutdown_handles_a_partial_batch,
     batch::an_interrupted_batch_goes_back,
+    health::ready_then_draining,
+    health::a_worker_that_ended_is_dead,
     shutdown::s1_what_has_begun_ends,
     shutdown::s2_what_takes_too_long_goes_back,
 }
