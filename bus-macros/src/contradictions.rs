@@ -21,6 +21,7 @@ pub(crate) fn check(options: &Options, errors: &Errors) {
     if let Some(retry) = &options.retry {
         check_retry(&retry.value, errors);
     }
+    check_batch(options, errors);
     if let (Some(order), Some(concurrency)) = (&options.ordered_by, &options.concurrency)
         && concurrency.value == 1
     {
@@ -105,6 +106,17 @@ fn check_queue(options: &Options, errors: &Errors) {
     }
     if let (None, Some(overflow)) = (max_length, overflow) {
         errors.add(&overflow.keyword, texts::overflow_without_length());
+    }
+}
+
+/// What does not go with many messages in one call.
+fn check_batch(options: &Options, errors: &Errors) {
+    let Options { batch: Some(batch), ordered_by, prefetch, .. } = options else { return };
+    if let Some(keyword) = keyword(ordered_by) {
+        errors.add(keyword, texts::batch_ordered());
+    }
+    if let Some(prefetch) = prefetch.as_ref().filter(|prefetch| prefetch.value < batch.value.size) {
+        errors.add(&prefetch.keyword, texts::batch_prefetch(&prefetch.value, &batch.value.size));
     }
 }
 

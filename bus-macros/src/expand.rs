@@ -10,6 +10,7 @@ use crate::signature::{HandlerSignature, Receiver, show};
 use crate::spec::{HandlerKind, HandlerSpec, Source, Warning};
 use crate::support::{conditions, deprecation_levels, ends, local};
 
+mod batch;
 mod handler_error;
 mod message;
 mod options;
@@ -33,9 +34,20 @@ impl HandlerSpec<'_> {
         let import = runtime.import();
         let (id, call) = (local("id"), local("call"));
         let handler_id = handler_id(signature);
-        let closure = closure(kind, signature, sources);
-        let new = new(kind, &id, &call);
-        let taking = taking(kind, sources);
+        let item_fn = local("item");
+        let (functions, new) = if options.batch.is_some() {
+            let (of_one, of_all) = (batch::item(sources), batch::call(kind, signature, sources));
+            let functions = quote! {
+                let #item_fn: __bus::ItemFn = #of_one;
+                let #call: __bus::BatchFn = #of_all;
+            };
+            (functions, new_in_batches(kind, &id, &item_fn, &call))
+        } else {
+            let closure = closure(kind, signature, sources);
+            (quote!(let #call: __bus::HandlerFn = #closure;), new(kind, &id, &call))
+        };
+        let take = if options.batch.is_some() { quote!(take_batch) } else { quote!(take) };
+        let taking = taking(kind, sources, &take);
         let handler = signature.callee();
         let group = signature.owner.iter().map(|owner| &owner.group);
         let instances = instances(signature);
@@ -50,7 +62,7 @@ impl HandlerSpec<'_> {
                 #import
                 const __REGISTRATION: __bus::HandlerRegistration = {
                     let #id = #handler_id;
-                    let #call: __bus::HandlerFn = #closure;
+                    #functions
                     __bus::HandlerRegistration::#new
                         #(.in_group(#group))*
                         #instances
@@ -72,6 +84,15 @@ fn new(kind: &HandlerKind, id: &Ident, call: &Ident) -> TokenStream {
         HandlerKind::Audit { keys } => quote!(audit(#id, &[#(#keys),*], #call)),
         HandlerKind::React { keys } => quote!(react(#id, &[#(#keys),*], #call)),
         HandlerKind::Message { ty } => quote!(message::<#ty>(#id, #call)),
+    }
+}
+
+/// `react_in_batches(id, &["wiki.#"], item, call)`
+fn new_in_batches(kind: &HandlerKind, id: &Ident, item: &Ident, call: &Ident) -> TokenStream {
+    match kind {
+        HandlerKind::Audit { keys } => quote!(audit_in_batches(#id, &[#(#keys),*], #item, #call)),
+        HandlerKind::React { keys } => quote!(react_in_batches(#id, &[#(#keys),*], #item, #call)),
+        HandlerKind::Message { ty } => quote!(message_in_batches::<#ty>(#id, #item, #call)),
     }
 }
 
@@ -156,7 +177,7 @@ fn extract(source: &Source, delivery: &Ident) -> TokenStream {
 }
 
 /// `.taking(|arguments| { arguments.take::<Json>(); })`
-fn taking(kind: &HandlerKind, sources: &[Source]) -> TokenStream {
+fn taking(kind: &HandlerKind, sources: &[Source], take: &TokenStream) -> TokenStream {
     let arguments = local("arguments");
     let extracted = sources.iter().filter_map(|source| match source {
         Source::Extract(ty) => Some(*ty),
@@ -165,7 +186,7 @@ fn taking(kind: &HandlerKind, sources: &[Source]) -> TokenStream {
     let takes: Vec<_> = extracted
         .map(|ty| {
             let check = other_message(kind, ty);
-            quote!(#arguments.take::<#ty>(); #check)
+            quote!(#arguments.#take::<#ty>(); #check)
         })
         .collect();
     if takes.is_empty() {
@@ -178,7 +199,8 @@ fn taking(kind: &HandlerKind, sources: &[Source]) -> TokenStream {
 fn other_message(kind: &HandlerKind, argument: &Type) -> Option<TokenStream> {
     let HandlerKind::Message { ty } = kind else { return None };
     let own = show(ty);
-    if [own.clone(), format!("MessageOf<{own}>")].contains(&show(argument)) {
+    let known = [own.clone(), format!("MessageOf<{own}>"), format!("Vec<{own}>"), format!("Batch<{own}>")];
+    if known.contains(&show(argument)) {
         return None;
     }
     let (start, end) = ends(argument);

@@ -13,7 +13,7 @@ use crate::handler::{Attribute, handler};
 use crate::{handler_error, message};
 
 /// Compares an expansion with its golden file, whose first line says what it is.
-fn check(name: &str, expansion: TokenStream) {
+pub(crate) fn check(name: &str, expansion: TokenStream) {
     let file = syn::parse2(expansion).expect("an expansion is a list of items");
     let actual = format!("//! The expansion `{name}` of `goldens.rs`.\n\n{}", prettyplease::unparse(&file));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/goldens").join(format!("{name}.rs"));

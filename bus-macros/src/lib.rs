@@ -11,6 +11,7 @@ use crate::handler::Attribute;
 // In travelling order: what stands in the parentheses, the item below, both together, and what comes out.
 mod args;
 
+mod batch;
 mod duration;
 mod options;
 mod retry;

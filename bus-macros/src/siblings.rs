@@ -4,7 +4,7 @@
 
 use syn::{LitStr, Meta, Type};
 
-use crate::args::{Args, Subject};
+use crate::args::{Args, OptionArg, Subject};
 use crate::binding_key::BindingKey;
 use crate::errors::{self, Errors};
 use crate::handler::Attribute;
@@ -54,9 +54,28 @@ pub(crate) fn check_same_kind(attribute: Attribute, args: &Args, siblings: &[Sib
     }
 }
 
+/// Arguments are made of one message or of many, whichever attribute it came by. Answers which attributes lack `batch` and have
+/// been told so, by their index.
+pub(crate) fn check_batch(args: &Args, siblings: &[Sibling], errors: &Errors) -> Vec<usize> {
+    let has_batch = |args: &Args| args.options.iter().any(|option| option.name() == "batch");
+    let ours = has_batch(args);
+    let mut others = siblings.iter().filter(|sibling| has_batch(&sibling.args) != ours).peekable();
+    if !ours {
+        if others.peek().is_some() {
+            errors.add(args.subjects.first(), errors::options::batch_on_each());
+        }
+        return Vec::new();
+    }
+    let lacking = others.inspect(|Sibling { args, .. }| {
+        errors.add(args.subjects.first(), errors::options::batch_on_each());
+    });
+    lacking.map(|sibling| sibling.index).collect()
+}
+
 fn check_options(args: &Args, same: &[&Sibling], errors: &Errors) {
-    // An exchange that is named on both is what makes them share the queue.
-    for option in args.options.iter().filter(|option| option.name() != "exchange") {
+    // An exchange that is named on both is what makes them share the queue, and `batch` changes the arguments that they share.
+    let shared = |option: &&OptionArg| ["exchange", "batch"].contains(&option.name().as_str());
+    for option in args.options.iter().filter(|option| !shared(option)) {
         let name = option.name();
         let name = options::canonical(&name);
         let mut theirs = same.iter().flat_map(|sibling| &sibling.args.options);

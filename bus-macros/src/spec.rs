@@ -74,9 +74,13 @@ impl<'a> HandlerSpec<'a> {
         let (Some(signature), Some((kind, keys))) = (&item.signature, subject) else { return validated };
         contradictions::check_manual(&options, attribute, signature, errors);
         validated.reported = siblings::check_captures(&args, signature, &siblings, errors);
+        validated.reported.extend(siblings::check_batch(&args, &siblings, errors));
         let captures = check_captures(&keys, signature, errors);
         check_exchange_kind(&keys, &options, errors);
         check_order(&options, &kind, &keys, errors);
+        if let (Some(batch), Some(_)) = (&options.batch, signature.receiver) {
+            errors.add(&batch.keyword, options_texts::batch_method());
+        }
         let ours = options.exchange.is_none() && !options.has_foreign_queue();
         let warned = keys.iter().filter(|_| ours);
         let warnings = warned.filter_map(|key| warning(key, args.name)).collect();

@@ -7,6 +7,7 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) called: Counter,
+    pub(crate) batches: Counter,
     pub(crate) handled: Counter,
     pub(crate) failed: Counter,
     pub(crate) retried: Counter,
@@ -123,6 +124,8 @@ pub struct HandlerStats {
     pub queue: String,
     /// How often it was called, attempts after the first included; a method of instances, for how many of them.
     pub called: u64,
+    /// How often a handler with `batch(..)` was called; `called` counts the messages.
+    pub batches: u64,
     /// Messages that it has handled with success; a method of instances, for how many of them.
     pub handled: u64,
     /// Attempts that ended in an error, a panic or a timeout.

@@ -114,21 +114,22 @@ pub use delivery::{Delivery, Metadata};
 pub use envelope::{Envelope, HeaderValue, Headers, Properties, Text, header};
 pub use error::{BoxError, Error, ErrorKind, Place};
 pub use extract::{
-    Arguments, Attempt, BODY_MAX, CapturedWord, Context, CorrelationId, FromDelivery, Json, MessageId,
-    MessageOf, Raw, Redelivered, Settle, State, Timestamp,
+    Arguments, Attempt, BODY_MAX, Batch, BatchCall, BatchItem, CapturedWord, CapturedWords, Context,
+    CorrelationId, FromBatch, FromDelivery, Json, MessageId, MessageOf, Raw, Redelivered, Settle, State,
+    Timestamp,
 };
 pub use instances::Instances;
 pub use message::{Command, Event, Kind, Message, MessageKind, MessageType, Publishable, Task};
 pub use names::{ExchangeName, NameError, QueueName, RoutingKey};
 pub use outcome::{
-    DeadLetterReason, Disposition, HandlerError, IntoHandlerError, IntoOutcome, IntoOutcomeOf, Outcome,
-    Rejection, ack, nack, reject, requeue, retry, retry_later,
+    DeadLetterReason, Disposition, HandlerError, IntoHandlerError, IntoOutcome, IntoOutcomeOf, IntoOutcomes,
+    IntoOutcomesOf, Outcome, Outcomes, Rejection, ack, nack, reject, requeue, retry, retry_later,
 };
 pub use policy::{AckMode, JITTER_BUCKETS, OnError, RetryPolicy};
 pub use publish::{Publish, Publisher};
 pub use registration::{
-    ErrorHook, Filter, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, RetryOptions, Subject,
-    Timeout,
+    BatchFn, BatchOptions, ErrorHook, Filter, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration,
+    ItemFn, RetryOptions, Subject, Timeout,
 };
 pub use shutdown::Shutdown;
 pub use transport::embedded::EmbeddedBroker;

@@ -10,6 +10,10 @@ use serde::Serialize;
 use crate::error::BoxError;
 use crate::message::{Command, Event, Kind, Task};
 
+mod batch;
+
+pub use batch::{IntoOutcomes, IntoOutcomesOf, Outcomes};
+
 /// What a handler decided about a message. See [`ack`], [`retry`], [`retry_later`], [`requeue`] and [`reject`].
 #[derive(Debug)]
 #[must_use = "an outcome does nothing unless the handler returns it"]

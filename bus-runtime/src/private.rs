@@ -17,18 +17,21 @@ pub use crate::__handler_id as handler_id;
 pub use crate::__instances_of as instances_of;
 pub use crate::__not_another_message as not_another_message;
 pub use crate::delivery::Delivery;
-pub use crate::extract::{Arguments, FromDelivery};
+pub use crate::extract::{Arguments, BatchCall, BatchItem, FromDelivery};
 pub use crate::message::{Command, Event, Message, Task};
-pub use crate::outcome::{Disposition, HandlerError, IntoOutcome, IntoOutcomeOf, Outcome, Rejection};
+pub use crate::outcome::{
+    Disposition, HandlerError, IntoOutcome, IntoOutcomeOf, IntoOutcomes, IntoOutcomesOf, Outcome, Outcomes,
+    Rejection,
+};
 pub use crate::policy::{AckMode, OnError};
 pub use crate::registration::{
-    ErrorRegistration, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, NO_OPTIONS, RetryOptions,
-    Timeout,
+    BatchFn, BatchOptions, ErrorRegistration, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration,
+    ItemFn, NO_OPTIONS, RetryOptions, Timeout,
 };
 pub use crate::topology::{ExchangeKind, Overflow, QueueType};
 pub use crate::transport::BoxFuture;
 
-use crate::extract::{CapturedWord, MessageOf};
+use crate::extract::{Batch, CapturedWord, CapturedWords, FromBatch, MessageOf};
 use crate::instances::{InstanceFinder, Instances};
 
 /// `RetryOptions::default()` as a constant.
@@ -118,6 +121,18 @@ impl<T: Message> BodyArgument for Argument<MessageOf<T>> {
     type Body = T;
 }
 
+impl<T: Message> BodyArgument for Argument<Vec<T>> {
+    type Body = T;
+}
+
+impl<T: Message> BodyArgument for Argument<Vec<MessageOf<T>>> {
+    type Body = T;
+}
+
+impl<T: Message> BodyArgument for Argument<Batch<T>> {
+    type Body = T;
+}
+
 /// Every type is itself and no other.
 #[diagnostic::on_unimplemented(
     message = "this handler is registered for `{M}` but takes `{Self}`",
@@ -128,7 +143,7 @@ pub trait IsMessage<M> {}
 
 impl<M> IsMessage<M> for M {}
 
-pub use std::{column, concat, file, line, stringify};
+pub use std::{column, concat, file, line, stringify, vec};
 
 /// How the instances of a controller are found: as it says itself, if it says, and else by what the app is given.
 ///
@@ -222,6 +237,59 @@ where
     let held = delivery.scope().hold();
     let run = move || {
         // Also when it panics.
+        let _held = held;
+        handler()
+    };
+    crate::seam::blocking(|| crate::middleware::carrying_place(run)).await
+}
+
+/// Puts the future of a handler with `batch(..)` into a box.
+pub fn boxed_batch<F>(future: F) -> BoxFuture<'static, Result<Outcomes, Rejection>>
+where
+    F: Future<Output = Result<Outcomes, Rejection>> + Send + 'static,
+{
+    Box::pin(future)
+}
+
+/// Makes what one message contributes to an argument.
+pub fn item<T: FromBatch>(delivery: &Delivery) -> Result<BatchItem, Rejection> {
+    crate::extract::item::<T>(delivery)
+}
+
+/// Makes what one message contributes to an argument of captured words.
+pub fn captured_item<T: CapturedWords>(delivery: &Delivery, name: &str) -> Result<BatchItem, Rejection> {
+    crate::extract::captured_item::<T>(delivery, name)
+}
+
+/// Makes the next argument of what the messages contribute to it.
+pub fn arguments<T: FromBatch>(batch: &mut BatchCall) -> Result<T, Rejection> {
+    crate::extract::column(batch)
+}
+
+/// Makes the next argument of captured words.
+pub fn captured_arguments<T: CapturedWords>(batch: &mut BatchCall) -> Result<T, Rejection> {
+    Ok(crate::extract::captured_column(batch))
+}
+
+/// Judges what an audit or react handler with `batch(..)` returned.
+pub fn outcomes<T: IntoOutcomes>(returned: T) -> Result<Outcomes, Rejection> {
+    Ok(returned.into_outcomes())
+}
+
+/// Judges what the handler with `batch(..)` of a message type returned.
+pub fn outcomes_of<M: Message, T: IntoOutcomesOf<M::Kind>>(returned: T) -> Result<Outcomes, Rejection> {
+    Ok(returned.into_outcomes_of())
+}
+
+/// Runs a plain `fn` handler with `batch(..)` on the pool for blocking work; its panic goes on here.
+pub async fn blocking_batch<T, F>(batch: BatchCall, handler: F) -> T
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    let held = batch.hold();
+    drop(batch);
+    let run = move || {
         let _held = held;
         handler()
     };

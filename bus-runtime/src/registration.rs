@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::delivery::{Delivery, Metadata};
 use crate::error::Place;
-use crate::extract::Arguments;
+use crate::extract::{Arguments, BatchCall, BatchItem};
 use crate::instances::InstanceFinder;
 use crate::message::{Message, MessageType};
-use crate::outcome::{HandlerError, Outcome, Rejection};
+use crate::outcome::{HandlerError, Outcome, Outcomes, Rejection};
 use crate::policy::{AckMode, OnError};
 use crate::topology::{ExchangeKind, Overflow, QueueType};
 use crate::transport::BoxFuture;
@@ -33,11 +33,25 @@ pub struct HandlerRegistration {
     pub(crate) identity: fn() -> TypeId,
     pub(crate) arguments: fn(&mut Arguments),
     pub(crate) instances: Option<fn() -> InstanceFinder>,
-    pub(crate) call: HandlerFn,
+    pub(crate) call: HandlerCall,
 }
 
 /// The function that the generated code leaves behind: it extracts the arguments, calls the handler and judges what it returns.
 pub type HandlerFn = fn(Delivery) -> BoxFuture<'static, Result<Outcome, Rejection>>;
+
+/// What the generated code of a handler with `batch(..)` leaves behind for one message: it makes what the message contributes
+/// to each argument.
+pub type ItemFn = fn(&Delivery) -> Result<Vec<BatchItem>, Rejection>;
+
+/// What it leaves behind for all messages of a batch: it makes the arguments, calls the handler and judges what it returns.
+pub type BatchFn = fn(BatchCall) -> BoxFuture<'static, Result<Outcomes, Rejection>>;
+
+/// How the function is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum HandlerCall {
+    One(HandlerFn),
+    Many(ItemFn, BatchFn),
+}
 
 /// Which function: its path in the crate, unique and stable, and the basis of the queue's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -83,6 +97,7 @@ pub struct HandlerOptions {
     pub priority: Option<i32>,
     pub when: Option<Filter>,
     pub ordered_by: Option<&'static str>,
+    pub batch: Option<BatchOptions>,
     pub queue_type: Option<QueueType>,
     pub max_length: Option<u64>,
     pub overflow: Option<Overflow>,
@@ -119,6 +134,15 @@ pub enum Timeout {
     Never,
 }
 
+/// The option `batch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchOptions {
+    /// The most messages of one call.
+    pub size: u16,
+    /// How long the first one waits for others; 1 s without it.
+    pub wait: Option<Duration>,
+}
+
 /// The option `retry`: what is set of it, over the app's policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "each is a field of `RetryPolicy`")]
@@ -134,20 +158,45 @@ pub struct RetryOptions {
 impl HandlerRegistration {
     /// A handler of the `audit` exchange.
     pub const fn audit(id: HandlerId, keys: &'static [&'static str], call: HandlerFn) -> Self {
-        Self::new(id, Subject::Audit(keys), call)
+        Self::new(id, Subject::Audit(keys), HandlerCall::One(call))
     }
 
     /// A handler of the `react` exchange.
     pub const fn react(id: HandlerId, keys: &'static [&'static str], call: HandlerFn) -> Self {
-        Self::new(id, Subject::React(keys), call)
+        Self::new(id, Subject::React(keys), HandlerCall::One(call))
     }
 
     /// A handler of a message type.
     pub const fn message<M: Message>(id: HandlerId, call: HandlerFn) -> Self {
-        Self::new(id, Subject::Message(MessageType::of::<M>()), call)
+        Self::new(id, Subject::Message(MessageType::of::<M>()), HandlerCall::One(call))
     }
 
-    const fn new(id: HandlerId, subject: Subject, call: HandlerFn) -> Self {
+    /// A handler of the `audit` exchange with the option `batch`.
+    pub const fn audit_in_batches(
+        id: HandlerId,
+        keys: &'static [&'static str],
+        item: ItemFn,
+        call: BatchFn,
+    ) -> Self {
+        Self::new(id, Subject::Audit(keys), HandlerCall::Many(item, call))
+    }
+
+    /// A handler of the `react` exchange with the option `batch`.
+    pub const fn react_in_batches(
+        id: HandlerId,
+        keys: &'static [&'static str],
+        item: ItemFn,
+        call: BatchFn,
+    ) -> Self {
+        Self::new(id, Subject::React(keys), HandlerCall::Many(item, call))
+    }
+
+    /// A handler of a message type with the option `batch`.
+    pub const fn message_in_batches<M: Message>(id: HandlerId, item: ItemFn, call: BatchFn) -> Self {
+        Self::new(id, Subject::Message(MessageType::of::<M>()), HandlerCall::Many(item, call))
+    }
+
+    const fn new(id: HandlerId, subject: Subject, call: HandlerCall) -> Self {
         Self {
             id,
             subject,
@@ -243,6 +292,7 @@ pub const NO_OPTIONS: HandlerOptions = HandlerOptions {
     priority: None,
     when: None,
     ordered_by: None,
+    batch: None,
     queue_type: None,
     max_length: None,
     overflow: None,

@@ -1,11 +1,12 @@
 //! What surrounds one call of a handler: the app, the handler's entry, and what it has published so far.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures_util::future::join_all;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::delivery::Metadata;
+use crate::delivery::{Delivery, Metadata};
 use crate::envelope::{Envelope, Text, header};
 use crate::error::{Error, ErrorKind};
 use crate::extract::{Context, StateMap};
@@ -38,6 +39,7 @@ pub(crate) struct Scope {
     acknowledging: tokio::sync::Mutex<()>,
     /// Whose permit is taken for as long as a plain function runs.
     blocking: OnceLock<Arc<Semaphore>>,
+    interrupted: AtomicBool,
 }
 
 /// The instance that a method is called for.
@@ -90,7 +92,27 @@ impl Scope {
             right,
             acknowledging: Default::default(),
             blocking: OnceLock::new(),
+            interrupted: AtomicBool::new(false),
         }
+    }
+
+    /// The call of a handler with many messages. What it publishes inherits what all of them have.
+    pub(crate) fn of_batch(first: &Self, deliveries: &[Delivery]) -> Self {
+        let metadata = of_all(&first.metadata, deliveries);
+        Self::new(Arc::clone(&first.hub), Arc::clone(&first.entry), metadata, Arc::clone(&first.right))
+    }
+
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The connection was lost while something was sent that the message must not be acknowledged before.
+    pub(crate) fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Acquire)
     }
 
     /// The call of a method for one of the instances that were found.
@@ -247,4 +269,36 @@ impl Scope {
             envelope.properties.correlation_id = conversation.map(|id| Text::Owned(id.to_owned()));
         }
     }
+}
+
+/// What stands for all messages of a batch: without a body, with the headers of context and trace that they agree on, and with
+/// an id that is the same when the same messages come again.
+fn of_all(first: &Metadata, deliveries: &[Delivery]) -> Metadata {
+    const SHARED: [&str; 6] = [
+        header::PROJECT_ID,
+        header::MOUNT_POINT,
+        header::USER_ID,
+        header::SESSION_ID,
+        header::TRACEPARENT,
+        header::TRACESTATE,
+    ];
+    let all = |same: &dyn Fn(&Metadata) -> bool| deliveries.iter().all(|delivery| same(delivery.metadata()));
+    let mut envelope = Envelope::new(first.exchange.clone(), first.routing_key.clone(), "");
+    for name in SHARED {
+        if let Some(value) = first.headers().text(name)
+            && all(&|metadata| metadata.headers().text(name) == Some(value))
+        {
+            envelope.headers.set(name, value.to_owned());
+        }
+    }
+    let conversation = first.correlation_id();
+    if all(&|metadata| metadata.correlation_id() == conversation) {
+        envelope.properties.correlation_id = conversation.map(|id| Text::Owned(id.to_owned()));
+    }
+    let ids: Option<Vec<_>> = deliveries.iter().map(|delivery| delivery.metadata().message_id()).collect();
+    envelope.properties.message_id = ids.map(|ids| {
+        let ids = ids.join("/");
+        Text::Owned(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, ids.as_bytes()).to_string())
+    });
+    Metadata { envelope: Arc::new(envelope), ..first.clone() }
 }

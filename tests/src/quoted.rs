@@ -7,7 +7,8 @@ const KEYWORDS: [&str; 9] = ["as", "for", "if", "impl", "in", "match", "move", "
 /// What follows one of these is declared, or belongs to what stands before.
 const DECLARES: [&str; 8] = ["const", "fn", "let", "mod", "struct", "type", "'", "."];
 /// They continue `__bus::HandlerRegistration::`, which another `quote!` prints before them.
-const CONTINUES: [&str; 3] = ["audit", "react", "message"];
+const CONTINUES: [&str; 6] =
+    ["audit", "audit_in_batches", "react", "react_in_batches", "message", "message_in_batches"];
 
 /// The names in quoted code that come neither from `__bus` nor from an interpolation, as places.
 #[must_use]

@@ -12,6 +12,8 @@
 #[macro_use]
 mod installed;
 
+#[path = "handlers/batch.rs"]
+mod batch;
 #[path = "handlers/command.rs"]
 mod command;
 #[path = "handlers/controllers.rs"]
@@ -178,6 +180,12 @@ on_both! {
     ordering::a_retry_leaves_its_place,
     ordering::what_waits_for_its_turn_goes_back,
     ordering::single_active_is_one_worker_at_a_time,
+    batch::batches_are_filled_or_wait,
+    batch::each_message_of_a_batch_has_its_outcome,
+    batch::a_failed_batch_is_tried_again_one_by_one,
+    batch::a_batch_publishes_when_it_is_done,
+    batch::shutdown_handles_a_partial_batch,
+    batch::an_interrupted_batch_goes_back,
     health::ready_then_draining,
     health::a_worker_that_ended_is_dead,
     shutdown::s1_what_has_begun_ends,

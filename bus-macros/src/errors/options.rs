@@ -70,6 +70,18 @@ texts! {
         help: order by a field of the message: ordered_by = \"{word}\"";
     ordered_alone() => "concurrency = 1 keeps the order of the whole queue, so `ordered_by` has nothing to do\n\n\
         help: leave out one of the two";
+    batch_without_size(example) => "`batch` needs the number of messages that it holds at most\n\n\
+        help: {example}";
+    batch_wait() => "`wait` is longer than 10 minutes: whoever waits so long for messages does not want them in batches\n\n\
+        help: wait = \"1s\"";
+    batch_ordered() => "a batch is in the order of the queue, and with concurrency = 1, the default of `batch`, so are all batches\n\n\
+        help: leave out one of the two; `ordered_by` is about messages that are handled one by one";
+    batch_prefetch(prefetch, size) => "prefetch = {prefetch} never fills a batch of {size}\n\n\
+        help: prefetch at least {size}, or leave it out for one batch more than run at once";
+    batch_method() => "a method is called for each instance by itself, so it can't have `batch`\n\n\
+        help: leave out `&self`, or handle one message at a time";
+    batch_on_each() => "another attribute of this function has `batch`, and the arguments are the same for all\n\n\
+        help: write the same batch(..) on each of them";
     on_receive(ack, other) => "`{ack}` and `{other}` contradict each other: a message that is acknowledged on receipt is gone before the handler can fail\n\n\
         help: drop `{ack}` (the default acknowledges after success)";
     manual(ack, handler) => "`{ack}` leaves it to `{handler}` to acknowledge its messages, and it never does\n\n\

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
+use crate::batch::Batch;
 use crate::options::Options;
 use crate::retry::Retry;
 use crate::slots::Slot;
@@ -26,6 +27,7 @@ pub(super) fn expand(options: &Options) -> TokenStream {
         priority,
         when,
         ordered_by,
+        batch,
         queue_type,
         max_length,
         overflow,
@@ -53,6 +55,7 @@ pub(super) fn expand(options: &Options) -> TokenStream {
         field("priority", priority, |value| number(*value)),
         field("when", when, ToTokens::to_token_stream),
         field("ordered_by", ordered_by, ToTokens::to_token_stream),
+        field("batch", batch, batch_value),
         field("queue_type", queue_type, |value| variant("QueueType", value)),
         field("max_length", max_length, |value| number(i128::from(*value))),
         field("overflow", overflow, |value| variant("Overflow", value)),
@@ -91,6 +94,19 @@ fn retry_value(retry: &Retry) -> TokenStream {
     // With all fields set there would be nothing left to take from the rest, which clippy points out.
     let rest = (fields.len() < 6).then(|| quote!(..__bus::NO_RETRY_OPTIONS));
     quote!(__bus::RetryOptions { #(#fields,)* #rest })
+}
+
+fn batch_value(batch: &Batch) -> TokenStream {
+    let Batch { size, wait } = batch;
+    let size = number(*size);
+    let wait = match wait {
+        Some(wait) => {
+            let wait = duration(wait.value);
+            quote!(__bus::Some(#wait))
+        }
+        None => quote!(__bus::None),
+    };
+    quote!(__bus::BatchOptions { size: #size, wait: #wait })
 }
 
 /// `name: __bus::Some(value)`

@@ -304,6 +304,7 @@ impl Running {
             kind: entry.kind.as_str(),
             queue: entry.queue.to_string(),
             called: counters.called.get(),
+            batches: counters.batches.get(),
             handled: counters.handled.get(),
             failed: counters.failed.get(),
             retried: counters.retried.get(),

@@ -5,6 +5,7 @@ use std::any::{TypeId, type_name};
 use crate::delivery::Delivery;
 use crate::outcome::Rejection;
 
+mod batch;
 mod bus;
 mod context;
 mod metadata;
@@ -13,6 +14,8 @@ mod routing;
 mod settle;
 mod state;
 
+pub use batch::{Batch, BatchCall, BatchItem, CapturedWords, FromBatch};
+pub(crate) use batch::{captured_column, captured_item, column, item};
 pub use context::Context;
 pub use metadata::{Attempt, CorrelationId, MessageId, Redelivered, Timestamp};
 pub(crate) use payload::decode;
@@ -95,6 +98,11 @@ pub struct Arguments {
 impl Arguments {
     /// Adds what an argument of type `T` needs.
     pub fn take<T: FromDelivery>(&mut self) {
+        T::describe(self);
+    }
+
+    /// Adds what an argument of type `T` of a handler with `batch(..)` needs.
+    pub fn take_batch<T: FromBatch>(&mut self) {
         T::describe(self);
     }
 

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 
@@ -9,20 +10,33 @@ use super::panicked;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::outcome::{HandlerError, Outcome};
-use crate::registration::judged;
+use crate::registration::{HandlerFn, judged};
 use crate::topology::HandlerEntry;
 
 /// Calls the handler, at most for as long as its timeout. Waiting for a layer further out is not part of that time.
-pub(super) async fn guarded(entry: Arc<HandlerEntry>, delivery: Delivery) -> Result<Outcome, BoxError> {
-    let call = AssertUnwindSafe((entry.call)(delivery)).catch_unwind();
-    let ended = match entry.timeout {
-        Some(timeout) => tokio::time::timeout(timeout, call).await.map_err(|_| timeout),
-        None => Ok(call.await),
-    };
-    Ok(match ended {
-        Ok(Ok(Ok(outcome))) => judged(outcome),
-        Ok(Ok(Err(rejection))) => rejection.into(),
-        Ok(Err(panic)) => Outcome::Failed(panicked(panic.as_ref())),
-        Err(timeout) => Outcome::Failed(HandlerError::timeout(timeout)),
+pub(super) async fn guarded(
+    entry: Arc<HandlerEntry>,
+    call: HandlerFn,
+    delivery: Delivery,
+) -> Result<Outcome, BoxError> {
+    Ok(match limited(entry.timeout, async { call(delivery).await }).await {
+        Ok(Ok(outcome)) => judged(outcome),
+        Ok(Err(rejection)) => rejection.into(),
+        Err(error) => Outcome::Failed(error),
     })
+}
+
+/// Lets a call go on for this time at most; a panic and the end of the time are errors.
+pub(super) async fn limited<T>(
+    timeout: Option<Duration>,
+    call: impl Future<Output = T>,
+) -> Result<T, HandlerError> {
+    let call = AssertUnwindSafe(call).catch_unwind();
+    let ended = match timeout {
+        Some(timeout) => {
+            tokio::time::timeout(timeout, call).await.map_err(|_| HandlerError::timeout(timeout))?
+        }
+        None => call.await,
+    };
+    ended.map_err(|panic| panicked(panic.as_ref()))
 }

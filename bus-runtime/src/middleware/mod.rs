@@ -16,12 +16,15 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::outcome::Outcome;
-use crate::topology::{HandlerEntry, glob};
+use crate::registration::{HandlerCall, HandlerFn};
+use crate::topology::{BatchEntry, HandlerEntry, glob};
 use crate::transport::BoxFuture;
 
+mod batch;
 mod from_fn;
 mod guard;
 mod panics;
@@ -34,6 +37,8 @@ pub use ready_made::{ReadyMade, Running, logging, timing, validation};
 pub(crate) use panics::panic_text;
 pub(crate) use panics::{carrying_place, note_places, panicked};
 
+use batch::Gatherer;
+
 /// A handler with the layers around it: what a layer of [`App::layer`](crate::App::layer) wraps.
 pub struct HandlerService(Box<dyn BoxedService>);
 
@@ -44,8 +49,15 @@ trait BoxedService: Send {
 
 impl HandlerService {
     /// The handler itself, with its timeout and its panics caught.
-    pub(crate) fn of(entry: Arc<HandlerEntry>) -> Self {
-        Self(Box::new(Innermost(entry)))
+    pub(crate) fn of(entry: &Arc<HandlerEntry>, counters: &Arc<Counters>) -> Self {
+        match (entry.call, entry.batch) {
+            (HandlerCall::Many(item, call), Some(BatchEntry { size, wait })) => {
+                let functions = batch::Functions { item, call };
+                Self(Box::new(InBatches(Gatherer::new(entry, counters, functions, usize::from(size), wait))))
+            }
+            (HandlerCall::One(call), _) => Self(Box::new(Innermost(Arc::clone(entry), call))),
+            (HandlerCall::Many(..), None) => unreachable!("the plan refuses it"),
+        }
     }
 
     fn wrap<S>(service: S) -> Self
@@ -78,7 +90,7 @@ impl fmt::Debug for HandlerService {
     }
 }
 
-struct Innermost(Arc<HandlerEntry>);
+struct Innermost(Arc<HandlerEntry>, HandlerFn);
 
 impl BoxedService for Innermost {
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
@@ -86,7 +98,19 @@ impl BoxedService for Innermost {
     }
 
     fn call(&mut self, delivery: Delivery) -> BoxFuture<'static, Result<Outcome, BoxError>> {
-        Box::pin(guard::guarded(Arc::clone(&self.0), delivery))
+        Box::pin(guard::guarded(Arc::clone(&self.0), self.1, delivery))
+    }
+}
+
+struct InBatches(Arc<Gatherer>);
+
+impl BoxedService for InBatches {
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, delivery: Delivery) -> BoxFuture<'static, Result<Outcome, BoxError>> {
+        Box::pin(Arc::clone(&self.0).handle(delivery))
     }
 }
 
@@ -148,9 +172,9 @@ impl Layers {
     }
 
     /// A handler with all layers around it that are meant for it.
-    pub(crate) fn around(&self, entry: &Arc<HandlerEntry>) -> HandlerService {
+    pub(crate) fn around(&self, entry: &Arc<HandlerEntry>, counters: &Arc<Counters>) -> HandlerService {
         let own = self.0.iter().rev().filter(|(around, _)| around.holds(entry));
-        own.fold(HandlerService::of(Arc::clone(entry)), |inner, (_, layer)| layer(inner))
+        own.fold(HandlerService::of(entry, counters), |inner, (_, layer)| layer(inner))
     }
 
     /// Whether there are layers that are not around every handler.

@@ -25,6 +25,33 @@ impl<'b> HandlerProbe<'b> {
         self.counters.iter().map(|counters| counters.called.get()).sum()
     }
 
+    /// How often a handler with `batch(..)` was called; [`calls`](Self::calls) counts the messages.
+    ///
+    /// ```standalone_crate
+    /// use bus_runtime::prelude::*;
+    ///
+    /// #[react("page.viewed", batch(size = 3, wait = "10s"))]
+    /// async fn count(views: Vec<Json>) {
+    ///     assert!(views.len() <= 3);
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() { counts().await }
+    /// async fn counts() {
+    ///     let bus = TestBus::start(bus_runtime::app()).await;
+    ///     for view in 0..7 {
+    ///         bus.react("page.viewed", &view).await;
+    ///     }
+    ///     bus.settled().await;
+    ///     bus.handler(count).called(7);
+    ///     assert_eq!(bus.handler(count).batches(), 3); // 3, 3 and, ten seconds later, 1
+    /// }
+    /// ```
+    #[must_use]
+    pub fn batches(&self) -> u64 {
+        self.counters.iter().map(|counters| counters.batches.get()).sum()
+    }
+
     /// Asserts that it was called exactly once.
     ///
     /// # Panics

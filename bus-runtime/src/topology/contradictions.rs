@@ -1,5 +1,7 @@
 //! What handlers may not say together, each error with both places.
 
+use std::time::Duration;
+
 use super::handler::HandlerEntry;
 use crate::error::{Error, ErrorKind};
 use crate::registration::HandlerRegistration;
@@ -35,7 +37,7 @@ pub(super) fn different_settings(first: &HandlerEntry, second: &HandlerEntry) ->
     )
     .with_place(first.place, first.name.clone())
     .with_place(second.place, second.name.clone())
-    .with_help("handlers of one queue share its arguments, its `ack` and its `ordered_by`: write the same on each of them")
+    .with_help("handlers of one queue share its arguments, its `ack`, `ordered_by` and `batch`: write the same on each of them")
 }
 
 pub(super) fn bad_order(text: &str, problem: &str, entry: &HandlerEntry) -> Error {
@@ -43,6 +45,24 @@ pub(super) fn bad_order(text: &str, problem: &str, entry: &HandlerEntry) -> Erro
     Error::new(ErrorKind::Registration, message).with_place(entry.place, "this handler").with_help(
         "write a field of the body, `customer.id`, a header, `header:tenant`, or a captured word, `{page}`",
     )
+}
+
+pub(super) fn batch_by_hand(entry: &HandlerEntry) -> Error {
+    let message =
+        format!("`{}` has the option `batch` and takes one message, or the other way round", entry.name);
+    Error::new(ErrorKind::Registration, message)
+        .with_place(entry.place, "this handler")
+        .with_help("register it with `HandlerRegistration::react_in_batches` and `HandlerOptions::batch`, or with neither")
+}
+
+pub(super) fn slow_batch(entry: &HandlerEntry, longest: Duration, limit: Duration) -> Error {
+    let message = format!(
+        "a message of `{}` may wait for {longest:?}, and RabbitMQ takes back what is not acknowledged after {limit:?}",
+        entry.name
+    );
+    Error::new(ErrorKind::Registration, message)
+        .with_place(entry.place, "its batches may run one after another, each for as long as the timeout")
+        .with_help("shorten `timeout` or the batch's `wait`, or lower `prefetch`")
 }
 
 pub(super) fn reserved_queue(entry: &HandlerEntry) -> Error {

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::time::Duration;
 
+use super::batch::BatchEntry;
 use super::order::OrderedBy;
 use crate::binding_key::BindingKey;
 use crate::error::{Error, ErrorKind, Place};
@@ -11,7 +12,7 @@ use crate::instances::InstanceFinder;
 use crate::message::{MessageKind, MessageType};
 use crate::names::{ExchangeName, QueueName};
 use crate::policy::{AckMode, OnError, RetryPolicy};
-use crate::registration::{ErrorHook, Filter, HandlerFn};
+use crate::registration::{ErrorHook, Filter, HandlerCall};
 
 /// What a handler is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,13 +75,14 @@ pub struct HandlerEntry {
     pub formerly: Option<&'static str>,
     /// What its messages are handled one after another by.
     pub ordered_by: Option<OrderedBy>,
+    pub batch: Option<BatchEntry>,
     /// Where its first attribute stands.
     pub place: Place,
     pub(crate) identity: fn() -> TypeId,
     pub(crate) arguments: fn(&mut Arguments),
     /// How the instances are found that it is called for, if it is a method.
     pub(crate) instances: Option<InstanceFinder>,
-    pub(crate) call: HandlerFn,
+    pub(crate) call: HandlerCall,
 }
 
 impl HandlerEntry {

@@ -1,5 +1,6 @@
 //! Exchanges, queues and bindings as plain data, the same for every transport.
 
+mod batch;
 mod contradictions;
 mod declaration;
 mod definitions;
@@ -20,6 +21,7 @@ use crate::binding_key::BindingKey;
 use crate::envelope::{HeaderValue, Headers};
 use crate::names::{ExchangeName, QueueName};
 
+pub use batch::BatchEntry;
 pub use definitions::{
     Arguments, BindingDefinition, Definitions, DestinationType, ExchangeDefinition, QueueDefinition,
 };

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use super::contradictions::bad_order;
+use super::handler::HandlerEntry;
+use crate::error::Error;
+
 /// What messages that are handled strictly one after another have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -16,7 +20,7 @@ pub enum OrderedBy {
 
 impl OrderedBy {
     /// Reads it as an attribute holds it; `None` when a name is empty.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         if let Some(name) = text.strip_prefix("header:") {
             return (!name.is_empty()).then(|| Self::Header(name.to_owned()));
         }
@@ -25,6 +29,19 @@ impl OrderedBy {
         }
         let names: Vec<_> = text.split('.').map(str::to_owned).collect();
         (!names.iter().any(String::is_empty)).then_some(Self::Field(names))
+    }
+}
+
+impl OrderedBy {
+    /// What the option stands for. The attributes have checked it; a registration by hand has not been.
+    pub(super) fn of(text: &str, entry: &HandlerEntry) -> Result<Self, Error> {
+        let order = Self::parse(text).ok_or_else(|| bad_order(text, "a name in it is empty", entry))?;
+        match &order {
+            Self::Captured(name) if !entry.keys.iter().all(|key| key.captures(name)) => {
+                Err(bad_order(text, "not all of its binding keys capture that word", entry))
+            }
+            _ => Ok(order),
+        }
     }
 }
 

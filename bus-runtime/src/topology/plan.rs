@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::batch::BatchEntry;
 use super::contradictions::{
-    bad_order, contradicting_attributes, different_settings, reserved_queue, same_queue, two_of_one_name,
+    contradicting_attributes, different_settings, reserved_queue, same_queue, two_of_one_name,
 };
 use super::declaration::{declaration, topology};
 use super::foreign::{Foreign, foreign};
@@ -104,6 +105,8 @@ pub struct QueueEntry {
     pub ack: AckMode,
     /// What its messages are handled one after another by.
     pub ordered_by: Option<OrderedBy>,
+    /// How many of its messages a handler is called with, when it is not one.
+    pub batch: Option<BatchEntry>,
     /// How it is declared.
     pub declaration: Queue,
     /// Whether it belongs to others, who alone declare and bind it.
@@ -213,6 +216,7 @@ fn add(
         any_exchange: false,
         formerly: None,
         ordered_by: None,
+        batch: None,
         place: registration.place,
         identity: registration.identity,
         arguments: registration.arguments,
@@ -244,29 +248,24 @@ fn apply(
     entry.on_error = options.on_error.unwrap_or_default();
     entry.error_hook = options.error_hook;
     entry.ack = options.ack.unwrap_or_default();
-    entry.concurrency = options.concurrency.unwrap_or(settings.concurrency).max(1);
+    entry.batch = BatchEntry::of(options.batch, entry)?;
+    // Whoever wants batches wants them filled, not many at one time.
+    let concurrency = if entry.batch.is_some() { 1 } else { settings.concurrency };
+    entry.concurrency = options.concurrency.unwrap_or(concurrency).max(1);
     entry.prefetch = options
         .prefetch
         .or(settings.prefetch)
-        .unwrap_or_else(|| entry.concurrency.saturating_mul(PREFETCH_PER_HANDLER))
-        .max(entry.concurrency);
+        .unwrap_or_else(|| match entry.batch {
+            None => entry.concurrency.saturating_mul(PREFETCH_PER_HANDLER),
+            Some(batch) => batch.prefetch(entry.concurrency),
+        })
+        .max(entry.batch.map_or(entry.concurrency, |batch| batch.size));
     entry.priority = options.priority.unwrap_or_default();
     entry.when = options.when;
     entry.any_exchange = options.has_foreign_queue() && options.exchange.is_none();
     entry.formerly = options.formerly;
-    entry.ordered_by = options.ordered_by.map(|text| ordered_by(text, entry)).transpose()?;
-    Ok(())
-}
-
-/// What the option `ordered_by` stands for. The attributes have checked it; a registration by hand has not been.
-fn ordered_by(text: &str, entry: &HandlerEntry) -> Result<OrderedBy, Error> {
-    let order = OrderedBy::parse(text).ok_or_else(|| bad_order(text, "a name in it is empty", entry))?;
-    match &order {
-        OrderedBy::Captured(name) if !entry.keys.iter().all(|key| key.captures(name)) => {
-            Err(bad_order(text, "not all of its binding keys capture that word", entry))
-        }
-        _ => Ok(order),
-    }
+    entry.ordered_by = options.ordered_by.map(|text| OrderedBy::of(text, entry)).transpose()?;
+    entry.batch.map_or(Ok(()), |batch| batch.check(entry))
 }
 
 /// Names the handler, its group and its queue. A queue of `fanout = "each"` belongs to one process; its dead letters do not.
@@ -374,6 +373,7 @@ fn merged(first: HandlerOptions, second: HandlerOptions) -> Option<HandlerOption
         priority: one(first.priority, second.priority, eq)?,
         when: one(first.when, second.when, |a, b| std::ptr::fn_addr_eq(*a, *b))?,
         ordered_by: one(first.ordered_by, second.ordered_by, eq)?,
+        batch: one(first.batch, second.batch, eq)?,
         queue_type: one(first.queue_type, second.queue_type, eq)?,
         max_length: one(first.max_length, second.max_length, eq)?,
         overflow: one(first.overflow, second.overflow, eq)?,
@@ -426,7 +426,7 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
         let foreign = planned.options.has_foreign_queue();
         if queue.declaration != declaration
             || queue.foreign != foreign
-            || (queue.ack, &queue.ordered_by) != (entry.ack, &entry.ordered_by)
+            || (queue.ack, &queue.ordered_by, queue.batch) != (entry.ack, &entry.ordered_by, entry.batch)
         {
             return Err(different_settings(other, entry));
         }
@@ -450,6 +450,7 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
             prefetch: entry.prefetch,
             ack: entry.ack,
             ordered_by: entry.ordered_by.clone(),
+            batch: entry.batch,
             declaration,
             foreign: planned.options.has_foreign_queue(),
         },

@@ -18,7 +18,7 @@ use crate::arrival::{self, Arrival};
 use crate::command::{self, Answer, CommandFailure};
 use crate::counters::Counters;
 use crate::delivery::Delivery;
-use crate::error::{BoxError, ErrorKind};
+use crate::error::BoxError;
 use crate::hub::Hub;
 use crate::middleware::panicked;
 use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
@@ -418,6 +418,9 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
         Ok(Err(error)) => judged(Outcome::Failed(HandlerError::new(error))),
         Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
     };
+    if scope.is_interrupted() {
+        return None;
+    }
     let stuck = scope.goes_on().map(|returned| Stuck::new(&entry, &counters, returned));
     let Closed { drafts, sent, acknowledged } = scope.close();
     counters.published.add(sent);
@@ -427,7 +430,7 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
         for sent in join_all(sends).await {
             match sent {
                 Ok(()) => counters.published.add(1),
-                Err(error) if is_interruption(error.kind()) && !acknowledged => {
+                Err(error) if error.kind().is_interruption() && !acknowledged => {
                     tracing::warn!(handler = %entry.name, %error, "what the handler published is not confirmed; it will be called again");
                     return None;
                 }
@@ -453,11 +456,6 @@ fn explicit(entry: &HandlerEntry, outcome: Outcome, acknowledged: bool) -> Outco
 pub(super) fn judge(arrival: &Arrival, judged: Judged) -> Judged {
     report(&judged, arrival);
     judged
-}
-
-/// A lost connection says nothing about the message: it does not count as an attempt.
-fn is_interruption(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Disconnected | ErrorKind::TimedOut | ErrorKind::Closed)
 }
 
 /// Tells the error hook and the log about a failed attempt.

@@ -45,6 +45,7 @@ pub(super) enum SharedCalls {
 #[derive(Debug)]
 pub(super) struct Stack {
     entry: Arc<HandlerEntry>,
+    counters: Arc<Counters>,
     layers: Layers,
     service: HandlerService,
     ready: bool,
@@ -52,7 +53,7 @@ pub(super) struct Stack {
 
 impl Member {
     pub(crate) fn new(entry: &Arc<HandlerEntry>, counters: &Arc<Counters>, layers: &Layers) -> Self {
-        let stack = Stack::new(entry, layers);
+        let stack = Stack::new(entry, counters, layers);
         let shared = |stack| Arc::new(Mutex::new(stack));
         let calls = match entry.instances {
             None if entry.is_command() || entry.ordered_by.is_some() => {
@@ -85,9 +86,15 @@ impl Member {
 }
 
 impl Stack {
-    fn new(entry: &Arc<HandlerEntry>, layers: &Layers) -> Self {
-        let service = layers.around(entry);
-        Self { entry: Arc::clone(entry), layers: layers.clone(), service, ready: false }
+    fn new(entry: &Arc<HandlerEntry>, counters: &Arc<Counters>, layers: &Layers) -> Self {
+        let service = layers.around(entry, counters);
+        Self {
+            entry: Arc::clone(entry),
+            counters: Arc::clone(counters),
+            layers: layers.clone(),
+            service,
+            ready: false,
+        }
     }
 
     /// Waits until the layers take a message. A layer that is broken for good is built anew, so that it costs messages their
@@ -101,7 +108,7 @@ impl Stack {
                 Ok(()) => self.ready = true,
                 Err(error) => {
                     tracing::error!(handler = %self.entry.name, %error, "a layer failed; it is built anew");
-                    self.service = self.layers.around(&self.entry);
+                    self.service = self.layers.around(&self.entry, &self.counters);
                     crate::seam::sleep(REBUILD_DELAY).await;
                 }
             }

@@ -52,7 +52,8 @@ pub(crate) struct Worker {
     locals: Vec<LocalHandler>,
     /// A message that has come before there was a slot for it.
     in_hand: Option<Incoming>,
-    /// Messages that may be here: those that have a slot and, on a queue with `ordered_by`, those that wait for their turn.
+    /// Messages that may be here: those that have a slot and, on a queue with `ordered_by`, those that wait for their turn; with `batch`, those
+    /// that wait for others.
     room: Arc<Semaphore>,
     lanes: Option<Lanes>,
     running: JoinSet<()>,
@@ -63,9 +64,9 @@ impl Worker {
         let slots = Arc::new(Semaphore::new(usize::from(queue.concurrency)));
         let locals = members.iter().filter_map(|member| LocalHandler::of(&queue, member, &slots)).collect();
         let lanes = queue.ordered_by.is_some().then(Lanes::new);
-        let room = match lanes {
-            None => Arc::clone(&slots),
-            Some(_) => Arc::new(Semaphore::new(usize::from(queue.prefetch))),
+        let room = match (&lanes, queue.batch) {
+            (None, None) => Arc::clone(&slots),
+            _ => Arc::new(Semaphore::new(usize::from(queue.prefetch))),
         };
         Self { hub, queue, members, slots, locals, in_hand: None, room, lanes, running: JoinSet::new() }
     }
