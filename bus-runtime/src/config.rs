@@ -31,6 +31,8 @@ const KNOWN: [&str; 19] = [
     "BUS_SHUTDOWN_GRACE",
     "BUS_TEST_AMQP_URL",
     "BUS_TEST_REQUIRE_RABBITMQ",
+    "BUS_TEST_LONG",
+    "BUS_SOAK_SECONDS",
     "BUS_TIMEOUT",
     "BUS_TLS_CA",
     "BUS_TLS_CERT",
