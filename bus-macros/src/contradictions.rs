@@ -16,6 +16,8 @@ pub(crate) fn check(options: &Options, errors: &Errors) {
     check_failures(options, errors);
     check_queue(options, errors);
     check_fanout(options, errors);
+    check_others(options, errors);
+    check_formerly(options, errors);
     if let Some(retry) = &options.retry {
         check_retry(&retry.value, errors);
     }
@@ -117,6 +119,44 @@ fn check_fanout(options: &Options, errors: &Errors) {
     }
     if let Some(keyword) = when(exclusive, false) {
         errors.add(keyword, texts::fanout_shared());
+    }
+}
+
+/// What cannot be said of what others own.
+fn check_others(options: &Options, errors: &Errors) {
+    let Options { exchange, exchange_kind, declare, queue, .. } = options;
+    if let (Some(keyword), None) = (keyword(exchange_kind), exchange) {
+        errors.add(keyword, texts::kind_without_exchange());
+    }
+    if let (Some(keyword), None, None) = (keyword(declare), exchange, queue) {
+        errors.add(keyword, texts::declare_nothing());
+    }
+    if !options.has_foreign_queue() {
+        return;
+    }
+    let Options { queue_type, max_length, overflow, ttl, max_priority, single_active, exclusive, .. } =
+        options;
+    let refused = [
+        keyword(queue_type),
+        keyword(max_length),
+        keyword(overflow),
+        keyword(ttl),
+        keyword(max_priority),
+        keyword(single_active),
+        keyword(exclusive),
+    ];
+    for keyword in refused.into_iter().flatten() {
+        errors.add(keyword, texts::foreign_queue(keyword));
+    }
+}
+
+/// What has no queue that could have had another name.
+fn check_formerly(options: &Options, errors: &Errors) {
+    let Some(keyword) = keyword(&options.formerly) else { return };
+    if options.has_foreign_queue() {
+        errors.add(keyword, texts::formerly_foreign());
+    } else if options.fanout.is_some() || when(&options.exclusive, true).is_some() {
+        errors.add(keyword, texts::formerly_passing());
     }
 }
 

@@ -88,6 +88,22 @@ fn options() {
 }
 
 #[test]
+fn options_for_what_others_own() {
+    let arguments = quote! {
+        "wiki.#", exchange = "events", exchange_kind = "topic", declare = "never", formerly = "app::money::bill",
+    };
+    check(
+        "options_for_what_others_own",
+        react(
+            arguments,
+            quote!(
+                async fn bill() {}
+            ),
+        ),
+    );
+}
+
+#[test]
 fn options_in_other_words() {
     let arguments = quote! {
         "wiki.#", timeout = "none", retry = "none", requeue_on_exception = false, exception_handler = report,

@@ -34,10 +34,14 @@ const NAMES: Names = Names {
         "single_active",
         "exclusive",
         "fanout",
+        "exchange",
+        "exchange_kind",
+        "declare",
+        "formerly",
         "crate",
     ],
     aliases: &["auto_ack", "exception_handler", "nack_on_exception", "requeue_on_exception"],
-    unavailable: &["batch", "breaker", "declare", "exchange", "exchange_kind", "formerly", "rate_limit"],
+    unavailable: &["batch", "breaker", "rate_limit"],
     foreign: suggest::foreign,
 };
 
@@ -68,6 +72,10 @@ pub(crate) struct Options {
     pub(crate) single_active: Slot<bool>,
     pub(crate) exclusive: Slot<bool>,
     pub(crate) fanout: Slot<Fanout>,
+    pub(crate) exchange: Slot<LitStr>,
+    pub(crate) exchange_kind: Slot<ExchangeKind>,
+    pub(crate) declare: Slot<Declare>,
+    pub(crate) formerly: Slot<LitStr>,
 }
 
 // The variants bear the names of the runtime's, so that they print as those.
@@ -104,6 +112,18 @@ pub(crate) enum Fanout {
     Each,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExchangeKind {
+    Topic,
+    Direct,
+    Fanout,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Declare {
+    Never,
+}
+
 const ON_ERROR: &[(&str, OnError)] = &[
     ("retry", OnError::Retry),
     ("dead_letter", OnError::DeadLetter),
@@ -116,6 +136,9 @@ const QUEUE_TYPE: &[(&str, QueueType)] = &[("quorum", QueueType::Quorum), ("clas
 const OVERFLOW: &[(&str, Overflow)] =
     &[("drop-head", Overflow::DropHead), ("reject-publish", Overflow::RejectPublish)];
 const FANOUT: &[(&str, Fanout)] = &[("each", Fanout::Each)];
+const EXCHANGE_KIND: &[(&str, ExchangeKind)] =
+    &[("topic", ExchangeKind::Topic), ("direct", ExchangeKind::Direct), ("fanout", ExchangeKind::Fanout)];
+const DECLARE: &[(&str, Declare)] = &[("never", Declare::Never)];
 
 const HOOK_SIGNATURE: &str = "(error: &HandlerError, message: &Metadata)";
 const FILTER_SIGNATURE: &str = "(message: &Metadata) -> bool";
@@ -160,8 +183,21 @@ impl Options {
             "single_active" => once.set(&mut self.single_active, values::flag),
             "exclusive" => once.set(&mut self.exclusive, values::flag),
             "fanout" => once.set(&mut self.fanout, |option| values::word(option, FANOUT)),
+            "exchange" => once.set(&mut self.exchange, values::name),
+            "exchange_kind" => {
+                once.set(&mut self.exchange_kind, |option| values::word(option, EXCHANGE_KIND));
+            }
+            "declare" => once.set(&mut self.declare, |option| values::word(option, DECLARE)),
+            "formerly" => once.set(&mut self.formerly, values::path_in_quotes),
             _ => once.unknown(&NAMES),
         }
+    }
+}
+
+impl Options {
+    /// Whether the handler's queue belongs to others.
+    pub(crate) fn has_foreign_queue(&self) -> bool {
+        self.declare.is_some() && self.queue.is_some()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::errors::{self, Errors};
 use crate::handler::Attribute;
 use crate::options;
 use crate::signature::{HandlerSignature, show};
+use crate::values;
 
 /// A handler attribute below this one.
 pub(crate) struct Sibling {
@@ -35,9 +36,11 @@ pub(crate) fn find(attributes: &[syn::Attribute]) -> Vec<Sibling> {
     siblings.collect()
 }
 
-/// Checks what two attributes of one kind must not both say: they share one queue.
+/// Checks what two attributes of one kind and exchange must not both say: they share one queue.
 pub(crate) fn check_same_kind(attribute: Attribute, args: &Args, siblings: &[Sibling], errors: &Errors) {
-    let same: Vec<_> = siblings.iter().filter(|sibling| sibling.attribute == attribute).collect();
+    let is_same =
+        |sibling: &&Sibling| sibling.attribute == attribute && sibling.args.exchange() == args.exchange();
+    let same: Vec<_> = siblings.iter().filter(is_same).collect();
     for subject in &args.subjects {
         match subject {
             Subject::Text(key) => check_key(key, args.name, &same, errors),
@@ -52,7 +55,8 @@ pub(crate) fn check_same_kind(attribute: Attribute, args: &Args, siblings: &[Sib
 }
 
 fn check_options(args: &Args, same: &[&Sibling], errors: &Errors) {
-    for option in &args.options {
+    // An exchange that is named on both is what makes them share the queue.
+    for option in args.options.iter().filter(|option| option.name() != "exchange") {
         let name = option.name();
         let name = options::canonical(&name);
         let mut theirs = same.iter().flat_map(|sibling| &sibling.args.options);
@@ -117,6 +121,12 @@ impl Args {
             }
             Subject::Type(_) | Subject::Other(_) => None,
         })
+    }
+
+    /// The exchange of others that it names.
+    fn exchange(&self) -> Option<String> {
+        let exchange = self.options.iter().find(|option| option.name() == "exchange")?;
+        values::name(exchange).ok().map(|name| name.value())
     }
 
     /// Whether one of its keys captures the word.

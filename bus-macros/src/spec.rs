@@ -8,7 +8,7 @@ use crate::binding_key::BindingKey;
 use crate::contradictions;
 use crate::errors::{Errors, messages, options as options_texts, patterns};
 use crate::handler::Attribute;
-use crate::options::Options;
+use crate::options::{ExchangeKind, Options};
 use crate::siblings;
 use crate::signature::{Argument, HandlerItem, HandlerSignature, show};
 use crate::support::RuntimePath;
@@ -75,8 +75,11 @@ impl<'a> HandlerSpec<'a> {
         contradictions::check_manual(&options, attribute, signature, errors);
         validated.reported = siblings::check_captures(&args, signature, &siblings, errors);
         let captures = check_captures(&keys, signature, errors);
+        check_exchange_kind(&keys, &options, errors);
         check_order(&options, &kind, &keys, errors);
-        let warnings = keys.iter().filter_map(|key| warning(key, args.name)).collect();
+        let ours = options.exchange.is_none() && !options.has_foreign_queue();
+        let warned = keys.iter().filter(|_| ours);
+        let warnings = warned.filter_map(|key| warning(key, args.name)).collect();
         let sources = signature.arguments.iter().map(|argument| source(argument, &captures)).collect();
         let site = args.site.map_or_else(Span::call_site, |attribute| attribute.pound_token.span);
         let runtime = args.runtime;
@@ -170,6 +173,22 @@ fn check_captures(keys: &[Key], signature: &HandlerSignature, errors: &Errors) -
         }
     }
     names
+}
+
+/// Checks that an exchange which does not route by words is not bound with words.
+fn check_exchange_kind(keys: &[Key], options: &Options, errors: &Errors) {
+    let (Some(kind), Some(_)) = (&options.exchange_kind, &options.exchange) else { return };
+    for Key { literal, key } in keys {
+        match kind.value {
+            ExchangeKind::Direct if key.on_the_wire().split('.').any(|word| word == "*" || word == "#") => {
+                errors.add(literal, options_texts::direct_wildcard(key.text()));
+            }
+            ExchangeKind::Fanout if !key.is_everything() => {
+                errors.add(literal, options_texts::fanout_key(key.text()));
+            }
+            ExchangeKind::Topic | ExchangeKind::Direct | ExchangeKind::Fanout => {}
+        }
+    }
 }
 
 /// Checks that a captured word by which messages are ordered is captured by each key.

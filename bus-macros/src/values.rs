@@ -184,6 +184,22 @@ pub(crate) fn queue_name(option: &OptionArg) -> syn::Result<LitStr> {
     Ok(queue)
 }
 
+/// The path of a function that there is no more, in quotes, with its crate.
+pub(crate) fn path_in_quotes(option: &OptionArg) -> syn::Result<LitStr> {
+    let example = format!("{} = \"my_crate::wiki::on_page\"", option.name());
+    let text = text(option, &example, "a path in quotes")?;
+    let value = text.value();
+    let is_word = |word: &str| {
+        let mut letters = word.chars();
+        let first = letters.next().is_some_and(|letter| letter.is_alphabetic() || letter == '_');
+        first && letters.all(|letter| letter.is_alphanumeric() || letter == '_')
+    };
+    match value.split("::").count() > 1 && value.split("::").all(is_word) {
+        true => Ok(text),
+        false => Err(problem(option, texts::not_a_path(&option.name(), &value, &example))),
+    }
+}
+
 /// What messages are ordered by: `"customer.id"`, `"header:tenant"`, `"{page}"`.
 pub(crate) fn order(option: &OptionArg) -> syn::Result<LitStr> {
     let order = text(option, "ordered_by = \"customer.id\"", texts::ORDER)?;

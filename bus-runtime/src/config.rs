@@ -17,7 +17,7 @@ pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(25);
 const URL_VARIABLES: [&str; 4] = ["BROKER_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
 
 /// Every `BUS_*` variable that means something.
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 21] = [
     "BUS_CONCURRENCY",
     "BUS_DECLARE",
     "BUS_EXCHANGE",

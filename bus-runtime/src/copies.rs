@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::arrival::Arrival;
 use crate::delivery::Metadata;
 use crate::envelope::{Envelope, Headers, header};
 use crate::error::Error;
@@ -64,18 +65,44 @@ pub(crate) fn dead(
     Ok(copy)
 }
 
-/// The message as it was published, addressed to its queue, with the story of its failure.
-fn copy(metadata: &Metadata, failure: Failure<'_>) -> Result<Envelope, Error> {
-    let Failure { handler, error, error_type, first_failed_at, now } = failure;
-    let mut copy = (*metadata.envelope).clone();
+/// The same message in another queue, neither an attempt nor a failure: what is known of it goes along.
+pub(crate) fn moved(arrival: &Arrival, to: &QueueName) -> Result<Envelope, Error> {
+    let metadata = &arrival.metadata;
+    let mut copy = readdressed(&metadata.envelope, to)?;
+    copy.headers.set(header::EXCHANGE, metadata.exchange().to_string());
+    copy.headers.set(header::ROUTING_KEY, metadata.routing_key().to_string());
+    copy.headers.set(header::ATTEMPT, metadata.attempt());
+    copy.headers.set(header::REQUEUES, arrival.requeues);
+    // Names a handler by the path that it had.
+    copy.headers.remove(header::MEMBER);
+    if arrival.instance.is_none() {
+        copy.headers.remove(header::INSTANCE);
+    }
+    if arrival.first_failed_at.is_none() {
+        copy.headers.remove(header::FIRST_FAILED_AT);
+    }
+    Ok(copy)
+}
+
+/// The message as it is, in a queue of this name.
+pub(crate) fn readdressed(envelope: &Envelope, to: &QueueName) -> Result<Envelope, Error> {
+    let mut copy = envelope.clone();
     copy.exchange = ExchangeName::default_exchange();
-    copy.routing_key = RoutingKey::new(metadata.queue().as_str())?;
-    // The broker would act on these again: expire the copy while it waits, send it to more queues, refuse the foreign user.
-    copy.properties.expiration = None;
+    copy.routing_key = RoutingKey::new(to.as_str())?;
+    // The broker would act on these again: refuse the foreign user, send it to more queues.
     copy.properties.user_id = None;
     copy.headers.remove("CC");
     copy.headers.remove("BCC");
     forget_deaths(&mut copy.headers);
+    Ok(copy)
+}
+
+/// The message as it was published, addressed to its queue, with the story of its failure.
+fn copy(metadata: &Metadata, failure: Failure<'_>) -> Result<Envelope, Error> {
+    let Failure { handler, error, error_type, first_failed_at, now } = failure;
+    let mut copy = readdressed(&metadata.envelope, metadata.queue())?;
+    // The broker would act on it again, and expire the copy while it waits.
+    copy.properties.expiration = None;
     // A publisher may have forged them; whoever publishes the copy says whom it is for.
     copy.headers.remove(header::MEMBER);
     copy.headers.remove(header::INSTANCE);
@@ -97,6 +124,30 @@ pub(crate) fn forget_deaths(headers: &mut Headers) {
             && !name.starts_with("x-first-death-")
             && !name.starts_with("x-last-death-")
     });
+}
+
+/// Removes what workers wrote about attempts and failures, so that the message is as new.
+pub(crate) fn forget_story(headers: &mut Headers) {
+    const STORY: [&str; 17] = [
+        header::ATTEMPT,
+        header::REQUEUES,
+        header::REASON,
+        header::ERROR,
+        header::ERROR_TYPE,
+        header::HANDLER,
+        header::QUEUE,
+        header::WORKER,
+        header::MEMBER,
+        header::INSTANCE,
+        header::FIRST_FAILED_AT,
+        header::LAST_FAILED_AT,
+        header::EXCHANGE,
+        header::ROUTING_KEY,
+        header::REPLAY,
+        header::REPLAY_TO,
+        header::FATE,
+    ];
+    headers.retain(|name, _| !STORY.contains(&name) && name != "CC" && name != "BCC");
 }
 
 fn rfc3339(time: SystemTime) -> String {

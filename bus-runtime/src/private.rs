@@ -25,7 +25,7 @@ pub use crate::registration::{
     ErrorRegistration, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, NO_OPTIONS, RetryOptions,
     Timeout,
 };
-pub use crate::topology::{Overflow, QueueType};
+pub use crate::topology::{ExchangeKind, Overflow, QueueType};
 pub use crate::transport::BoxFuture;
 
 use crate::extract::{CapturedWord, MessageOf};
@@ -219,8 +219,13 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    let _ = delivery;
-    crate::seam::blocking(handler).await
+    let held = delivery.scope().hold();
+    let run = move || {
+        // Also when it panics.
+        let _held = held;
+        handler()
+    };
+    crate::seam::blocking(|| crate::middleware::carrying_place(run)).await
 }
 
 /// The identity of a function item.

@@ -10,7 +10,7 @@ use crate::instances::InstanceFinder;
 use crate::message::{Message, MessageType};
 use crate::outcome::{HandlerError, Outcome, Rejection};
 use crate::policy::{AckMode, OnError};
-use crate::topology::{Overflow, QueueType};
+use crate::topology::{ExchangeKind, Overflow, QueueType};
 use crate::transport::BoxFuture;
 
 mod disposition;
@@ -91,6 +91,17 @@ pub struct HandlerOptions {
     pub single_active: Option<bool>,
     pub exclusive: Option<bool>,
     pub fanout_each: bool,
+    pub exchange: Option<&'static str>,
+    pub exchange_kind: Option<ExchangeKind>,
+    pub declare_never: bool,
+    pub formerly: Option<&'static str>,
+}
+
+impl HandlerOptions {
+    /// Whether the handler's queue belongs to others.
+    pub(crate) fn has_foreign_queue(&self) -> bool {
+        self.declare_never && self.queue.is_some()
+    }
 }
 
 /// The option `error_hook`: called with the error and what is known about the message.
@@ -240,6 +251,10 @@ pub const NO_OPTIONS: HandlerOptions = HandlerOptions {
     single_active: None,
     exclusive: None,
     fanout_each: false,
+    exchange: None,
+    exchange_kind: None,
+    declare_never: false,
+    formerly: None,
 };
 
 inventory::collect!(HandlerRegistration);

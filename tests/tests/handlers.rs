@@ -16,10 +16,14 @@ mod installed;
 mod command;
 #[path = "handlers/controllers.rs"]
 mod controllers;
+#[path = "handlers/dead_letters.rs"]
+mod dead_letters;
 #[path = "handlers/early.rs"]
 mod early;
 #[path = "handlers/errors.rs"]
 mod errors;
+#[path = "handlers/foreign.rs"]
+mod foreign;
 #[path = "handlers/group.rs"]
 mod group;
 #[path = "handlers/input.rs"]
@@ -30,6 +34,10 @@ mod instances;
 mod ordering;
 #[path = "handlers/publish.rs"]
 mod publish;
+#[path = "handlers/renamed.rs"]
+mod renamed;
+#[path = "handlers/replays.rs"]
+mod replays;
 #[path = "handlers/retry.rs"]
 mod retry;
 #[path = "handlers/settle.rs"]
@@ -72,6 +80,18 @@ on_both! {
     topology::d2_audit_and_react_are_two_queues,
     topology::fanout_gives_each_worker_a_copy,
     topology::t3_wildcards_in_a_routing_key_are_literal,
+    foreign::a_queue_is_bound_to_an_exchange_of_others,
+    foreign::a_missing_exchange_is_declared_unless_that_is_refused,
+    foreign::a_queue_of_others_is_consumed_as_it_is,
+    foreign::what_no_copy_can_be_made_of_is_not_lost_from_a_queue_of_others,
+    foreign::nothing_of_others_is_claimed_recreated_or_pruned,
+    foreign::what_handlers_say_of_one_exchange_must_agree,
+    renamed::the_former_queue_is_drained_into_the_new_one,
+    renamed::workers_of_both_names_lose_nothing,
+    renamed::a_retry_of_the_former_name_keeps_its_attempt,
+    renamed::dead_letters_go_along_and_nothing_can_be_forged,
+    renamed::diff_explains_it_and_prune_removes_it,
+    renamed::a_former_name_is_one_that_nobody_has,
     settle::k2_every_outcome_is_one_settlement,
     settle::k5_timeouts_free_their_slots,
     settle::k6_a_panic_is_an_error,
@@ -127,6 +147,15 @@ on_both! {
     instances::a_forged_instance_does_not_count,
     instances::instances_are_called_side_by_side,
     controllers::every_mistake_is_a_start_up_error,
+    dead_letters::r10_a_dead_letter_tells_everything,
+    dead_letters::r10_what_the_broker_moved_is_shown_and_replayed,
+    dead_letters::r11_looking_shows_different_letters_and_changes_nothing,
+    replays::r11_a_replay_calls_the_handler_as_new,
+    replays::r11_a_replay_is_for_the_member_that_failed,
+    replays::canaries_go_first,
+    replays::a_replay_that_cannot_go_on_loses_nothing,
+    replays::export_and_import_bring_everything_back,
+    dead_letters::r12_a_full_dead_letter_queue_loses_nothing,
     ordering::ordered_by_a_field_keeps_each_key_in_order,
     ordering::ordered_by_a_header_or_a_word,
     ordering::a_retry_leaves_its_place,

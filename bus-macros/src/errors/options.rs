@@ -57,6 +57,8 @@ texts! {
     long_text(option, length) => "`{option}` is {length} bytes; at most 200 leave room for what Bus appends to it";
     control_text(option, character) => "`{option}` holds the control character {character}";
     reserved_queue(name) => "queue names that begin with `amq.` belong to the broker: `{name}`";
+    not_a_path(option, found, example) => "`{option} = \"{found}\"` is not the path of a handler\n\n\
+        help: give the path that it had, with its crate, as the command `handlers` shows it: {example}";
     path(option, signature) => "`{option}` takes the path of a function\n\n\
         help: {option} = my_function   where   fn my_function{signature}";
 
@@ -83,6 +85,20 @@ texts! {
     fanout_single() => "with fanout = \"each\" every worker has a queue of its own, so no worker is the single active one";
     fanout_shared() => "with fanout = \"each\" every worker has an exclusive queue\n\n\
         help: leave out `exclusive`";
+    kind_without_exchange() => "`exchange_kind` says how an exchange of others routes, and no `exchange` is named\n\n\
+        help: exchange = \"events\"";
+    declare_nothing() => "declare = \"never\" is for what others declare, and the handler names neither a `queue` nor an `exchange` of theirs\n\n\
+        help: queue = \"orders\" to consume their queue, or exchange = \"events\" to bind a queue of your own to their exchange";
+    foreign_queue(option) => "with declare = \"never\" the queue belongs to others, who alone decide about `{option}`\n\n\
+        help: leave out `{option}`";
+    formerly_foreign() => "the queue belongs to others, so nothing is moved into it\n\n\
+        help: leave out `formerly`";
+    formerly_passing() => "a queue that goes with its worker leaves no messages behind, so there is nothing to move\n\n\
+        help: leave out `formerly`";
+    direct_wildcard(key) => "a direct exchange compares the whole routing key: `{key}` would only match the literal text\n\n\
+        help: write the routing keys out, or say which exchange it is: exchange_kind = \"topic\"";
+    fanout_key(key) => "a fanout exchange sends everything, whatever its key: `{key}` would be ignored\n\n\
+        help: write \"#\", and choose among the messages with `when`";
     exclusive_single() => "an exclusive queue has one worker anyway, so none is chosen as the single active one\n\n\
         help: leave out one of `exclusive` and `single_active`";
     prefetch_below(prefetch, concurrency) => "prefetch = {prefetch} leaves {concurrency} concurrent calls idle: each needs a message of its own\n\n\

@@ -34,6 +34,10 @@ pub(super) fn expand(options: &Options) -> TokenStream {
         single_active,
         exclusive,
         fanout,
+        exchange,
+        exchange_kind,
+        declare,
+        formerly,
     } = options;
     let fields: Vec<_> = [
         field("timeout", timeout, timeout_value),
@@ -57,6 +61,10 @@ pub(super) fn expand(options: &Options) -> TokenStream {
         field("single_active", single_active, ToTokens::to_token_stream),
         field("exclusive", exclusive, ToTokens::to_token_stream),
         fanout.as_ref().map(|_| quote!(fanout_each: true)),
+        field("exchange", exchange, ToTokens::to_token_stream),
+        field("exchange_kind", exchange_kind, |value| variant("ExchangeKind", value)),
+        declare.as_ref().map(|_| quote!(declare_never: true)),
+        field("formerly", formerly, ToTokens::to_token_stream),
     ]
     .into_iter()
     .flatten()

@@ -11,12 +11,14 @@ use tokio::task::JoinHandle;
 use super::{App, Broker};
 use crate::config::Config;
 use crate::counters::{Counters, HandlerStats, Stats};
+use crate::dead_letters::DeadLetters;
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::middleware::Layers;
 use crate::names::QueueName;
-use crate::provision;
+use crate::provision::{self, Declare};
 use crate::publish::Publisher;
+use crate::rename;
 use crate::seam;
 use crate::topology::{HandlerEntry, Plan, QueueEntry, naming};
 use crate::transport::embedded::EmbeddedBroker;
@@ -39,6 +41,8 @@ pub struct Bus {
     pub(super) running: Arc<Running>,
     pub(super) workers: Vec<JoinHandle<usize>>,
     pub(super) due: Option<JoinHandle<()>>,
+    pub(super) movers: Vec<JoinHandle<()>>,
+    declare: Declare,
     pub(super) grace: Duration,
 }
 
@@ -72,9 +76,13 @@ pub(super) async fn prepare(
         Broker::Embedded(broker) => (Arc::new(broker.clone()), Some(broker)),
         Broker::Other(transport) => (transport, None),
     };
+    crate::middleware::note_places();
     provision::declare(&*transport, &plan, config.declare).await?;
     if provision::is_worth_a_note(config.declare, &plan.topology, embedded.is_some()) {
         provision::remember(&transport, &plan.topology, &app.owner(&config)).await;
+    }
+    if config.declare != Declare::Never {
+        provision::cut_off(&*transport, &plan.renamed).await?;
     }
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
@@ -96,6 +104,8 @@ pub(super) async fn prepare(
         running,
         workers: Vec::new(),
         due: None,
+        movers: Vec::new(),
+        declare: config.declare,
         grace: config.grace,
     };
     Ok((bus, app.layers))
@@ -120,6 +130,10 @@ impl Bus {
             running.look_out(&queue, &*consumer);
             let due = worker::run_due(Arc::clone(&running.hub), consumer, running.phase.subscribe());
             self.due = Some(seam::spawn("due", due));
+        }
+        for renamed in &running.plan.renamed {
+            let mover = rename::run(Arc::clone(&running.hub), renamed.clone(), self.declare);
+            self.movers.push(seam::spawn("rename", mover));
         }
         for (worker, consumer) in ready {
             self.workers.push(worker::start(worker, consumer, running.phase.subscribe()));
@@ -175,6 +189,13 @@ impl Bus {
         &self.running
     }
 
+    /// The dead letters of this app, to look at and to replay.
+    #[must_use]
+    pub fn dead_letters(&self) -> DeadLetters {
+        let hub = &self.running.hub;
+        DeadLetters::new(Arc::clone(&hub.transport), &self.running.plan, hub.settings.prefix.clone())
+    }
+
     /// Waits until nothing is queued, in flight or due now: all handlers have ended, and so have those of what they published.
     /// On a broker that others use too, it waits for their messages in the queues of this app as well.
     ///
@@ -198,6 +219,9 @@ impl Bus {
         let (mut total, mut interrupted) = (0, 0);
         loop {
             let mut taken = 0;
+            for renamed in &running.plan.renamed {
+                rename::run_once(&running.hub, renamed).await;
+            }
             for worker in &mut workers {
                 let (handled, cut_short) = worker.run_once(&mut phase).await?;
                 taken += handled;
@@ -249,6 +273,7 @@ impl Running {
             discarded: counters.discarded.get(),
             published: counters.published.get(),
             slot_wait: counters.slot_wait.get(),
+            stuck: counters.stuck.get(),
         });
         Stats { published, unroutable, handlers: handlers.collect() }
     }

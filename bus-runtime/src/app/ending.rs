@@ -82,6 +82,10 @@ impl Bus {
             // It only forwards; a panic there would have lost nothing.
             running.join(due).await;
         }
+        for mover in std::mem::take(&mut self.movers) {
+            // What was not moved is still where it was.
+            running.join(mover).await;
+        }
         let (lost, delayed) =
             running.embedded.as_ref().map(|broker| running.left_on(broker)).unwrap_or_default();
         running.hub.finish_shutdown();

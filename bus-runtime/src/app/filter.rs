@@ -23,6 +23,10 @@ pub(super) fn filtered(mut plan: Plan, config: &Config) -> Result<Plan, Error> {
     };
     plan.handlers.retain(|entry| chosen(&entry.name));
     plan.queues = plan.queues.iter().filter_map(|queue| with_members(queue, chosen)).collect();
+    // Only who consumes a queue of others needs it to be there.
+    let names: Vec<_> = plan.queues.iter().map(|queue| queue.name.clone()).collect();
+    plan.foreign.queues.retain(|queue| names.contains(queue));
+    plan.renamed.retain(|renamed| names.contains(&renamed.to));
     // A queue of this process alone that nobody consumes would only fill.
     let consumed = |name: &QueueName| plan.queues.iter().any(|queue| queue.name == *name);
     let idle: Vec<_> =

@@ -90,6 +90,7 @@ fn sign(change: &Change) -> char {
         Remedy::Declare => '+',
         Remedy::Recreate => '~',
         Remedy::Prune => '-',
+        Remedy::Owner => '!',
         Remedy::None => '?',
     }
 }
@@ -99,9 +100,12 @@ pub(super) fn what(change: &Change) -> String {
     match change {
         Change::MissingExchange { name }
         | Change::DifferentExchange { name, .. }
+        | Change::UnfitExchange { name, .. }
         | Change::LeftExchange { name } => format!("exchange {name}"),
+        Change::MissingForeign { what, name } => format!("{what:<8} {name}"),
         Change::MissingQueue { name, .. }
         | Change::DifferentQueue { name, .. }
+        | Change::RenamedQueue { name, .. }
         | Change::LeftQueue { name, .. } => format!("queue    {name}"),
         Change::MissingBinding(binding) | Change::LeftBinding(binding) | Change::ForeignBinding(binding) => {
             format!("binding  {binding}")
@@ -120,9 +124,13 @@ fn why(change: &Change, all: &[Change]) -> String {
     match change {
         Change::MissingExchange { .. } | Change::MissingBinding(_) => "is missing".to_owned(),
         Change::MissingQueue { name, renamed_from } => {
-            let renamed = renamed_from
-                .as_ref()
-                .map(|old| format!("; its bindings are those of {old}: was the handler renamed?"));
+            let said = |old: &String| {
+                all.iter().any(|one| matches!(one, Change::RenamedQueue { name, .. } if name == old))
+            };
+            let renamed = renamed_from.as_ref().map(|old| match said(old) {
+                true => format!("; it takes over the messages of {old}"),
+                false => format!("; its bindings are those of {old}: was the handler renamed?"),
+            });
             format!("is missing{}{}", with_bindings(name, all), renamed.unwrap_or_default())
         }
         Change::DifferentExchange { differences, .. } => list(differences),
@@ -133,6 +141,11 @@ fn why(change: &Change, all: &[Change]) -> String {
         Change::LeftQueue { found, .. } => {
             format!("is ours, and no handler wants it; {}", load(found.messages, found.consumers))
         }
+        Change::RenamedQueue { to, found, .. } => {
+            format!("was renamed: its messages are moved to {to}; {}", load(found.messages, found.consumers))
+        }
+        Change::MissingForeign { .. } => "is missing, and others have to declare it".to_owned(),
+        Change::UnfitExchange { differences, .. } => format!("belongs to others; {}", list(differences)),
         Change::ForeignBinding(_) => "is not ours: somebody else made it".to_owned(),
     }
 }
@@ -170,6 +183,7 @@ fn remedies(changes: &[Change]) -> String {
             "topology apply --recreate=changed, which deletes their messages",
         ),
         (Remedy::Prune, "-", "left behind", "topology apply --prune, when empty and unused"),
+        (Remedy::Owner, "!", "of others", "its owner has to declare it, or the code has to say what it is"),
         (Remedy::None, "?", "foreign", "stays as it is"),
     ];
     let lines = lines.into_iter().filter(|(remedy, ..)| count(*remedy) > 0);
@@ -222,7 +236,15 @@ pub(super) fn value(change: &Change) -> Value {
         Change::LeftQueue { name, found } => {
             json!({ "change": "left", "queue": name, "messages": found.messages, "consumers": found.consumers })
         }
+        Change::RenamedQueue { name, to, found } => json!({
+            "change": "renamed", "queue": name, "to": to,
+            "messages": found.messages, "consumers": found.consumers,
+        }),
         Change::LeftExchange { name } => json!({ "change": "left", "exchange": name }),
+        Change::MissingForeign { what, name } => json!({ "change": "missing_of_others", (*what): name }),
+        Change::UnfitExchange { name, differences: all } => {
+            json!({ "change": "unfit", "exchange": name, "differences": differences(all) })
+        }
         Change::ForeignBinding(binding) => json!({ "change": "foreign", "binding": binding }),
     }
 }

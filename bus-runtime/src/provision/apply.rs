@@ -2,12 +2,13 @@
 
 use super::lock::{self, Lock};
 use super::mark::Marks;
+use super::rename;
 use super::{Doomed, Drift, Provision, View};
 use crate::error::Error;
 use crate::topology::diff::{Change, Remedy};
 use crate::topology::{
-    BindingDefinition, Definitions, Destination, DestinationType, ExchangeDefinition, QueueDefinition,
-    Topology,
+    BindingDefinition, Definitions, Destination, DestinationType, Exchange, ExchangeDefinition, IfMissing,
+    QueueDefinition, Topology,
 };
 
 /// How far to go. The default declares what is missing, and deletes nothing.
@@ -69,9 +70,13 @@ impl Provision {
         let foreign = recreated.iter().flat_map(|one| before.foreign_bindings_of(one));
         let foreign: Vec<_> = foreign.filter_map(BindingDefinition::to_binding).collect();
         let view = if recreated.is_empty() { before } else { self.view(&marks).await? };
-        let changes = view.drift().changes;
+        let changes = self.drift(&view).changes;
+        let exchanges = self.missing_foreign(&view);
+        self.transport.declare(&Topology { exchanges, ..Topology::default() }).await?;
         self.transport.declare(&self.safe_part(&changes)).await?;
         self.transport.declare(&Topology { bindings: foreign, ..Topology::default() }).await?;
+        // The new queues are bound: from now on messages come to them alone.
+        rename::cut_off(&*self.transport, &self.renamed).await?;
         // Noted before anything is pruned: a crash from here on forgets nothing.
         marks.replace(&*self.transport, &self.owner, self.owned(&view, &changes, &[])).await?;
         let pruned = match how.prune {
@@ -79,7 +84,7 @@ impl Provision {
             false => Vec::new(),
         };
         marks.replace(&*self.transport, &self.owner, self.owned(&view, &changes, &pruned)).await?;
-        let left = self.view(&marks).await?.drift();
+        let left = self.drift(&self.view(&marks).await?);
         marks.give_back(&*self.transport).await?;
         let is_news = |change: &Change| change.remedy() == Remedy::Declare;
         let declared = changes.into_iter().filter(is_news).collect();
@@ -113,8 +118,9 @@ impl Provision {
         let mut left: Vec<_> = changes.iter().filter(|change| change.remedy() == Remedy::Prune).collect();
         // A queue goes before its `.dead`, and both before the exchanges.
         left.sort_by_key(|change| match change {
-            Change::LeftQueue { name, .. } if !name.ends_with(".dead") => 0,
-            Change::LeftQueue { .. } => 1,
+            Change::LeftQueue { name, .. } | Change::RenamedQueue { name, .. } => {
+                i32::from(name.ends_with(".dead"))
+            }
             _ => 2,
         });
         for change in left {
@@ -137,7 +143,15 @@ impl Provision {
             Destination::Queue(queue) => !is_locked(changes, queue),
             Destination::Exchange(_) => true,
         });
+        safe.bindings.retain(|binding| !is_missing_foreign(changes, &binding.exchange));
         safe
+    }
+
+    /// The exchanges of others that do not exist and may be declared for them.
+    fn missing_foreign(&self, view: &View) -> Vec<Exchange> {
+        let foreign = self.foreign.exchanges.iter().filter(|one| one.if_missing == IfMissing::Declare);
+        let exchanges = foreign.map(|one| &one.exchange);
+        exchanges.filter(|one| !view.look.seen.exchanges.contains_key(one.name.as_str())).cloned().collect()
     }
 
     /// What belongs to the app from now on: what it had, as far as that still exists, and what it has declared. What exists
@@ -147,7 +161,9 @@ impl Provision {
         let mut earlier = view.ours.clone();
         let is_pruned = |name: &str| {
             pruned.iter().any(|change| match change {
-                Change::LeftQueue { name: gone, .. } | Change::LeftExchange { name: gone } => gone == name,
+                Change::LeftQueue { name: gone, .. }
+                | Change::RenamedQueue { name: gone, .. }
+                | Change::LeftExchange { name: gone } => gone == name,
                 _ => false,
             })
         };
@@ -156,7 +172,10 @@ impl Provision {
         earlier.bindings.retain(|binding| {
             let gone = pruned.contains(&Change::LeftBinding(binding.clone()))
                 || seen.bindings.as_ref().is_some_and(|bindings| !bindings.contains(binding));
-            !gone && has_ends(&earlier.queues, &earlier.exchanges, binding)
+            let from_others = seen.exchanges.contains_key(&binding.source);
+            !gone
+                && (from_others || has_exchange(&earlier.exchanges, &binding.source))
+                && has_destination(&earlier.queues, &earlier.exchanges, binding)
         });
         let mut owned = Definitions::from(&self.safe_part(changes));
         owned.merge(earlier);
@@ -186,16 +205,22 @@ fn is_locked(changes: &[Change], queue: &str) -> bool {
     })
 }
 
-/// Whether both ends of a binding are the app's.
-fn has_ends(
+fn is_missing_foreign(changes: &[Change], exchange: &str) -> bool {
+    changes.iter().any(|change| matches!(change, Change::MissingForeign { name, .. } if name == exchange))
+}
+
+/// Whether what a binding leads to is the app's.
+fn has_destination(
     queues: &[QueueDefinition],
     exchanges: &[ExchangeDefinition],
     binding: &BindingDefinition,
 ) -> bool {
-    let is_exchange = |name: &str| exchanges.iter().any(|exchange| exchange.name == name);
-    let destination = match binding.destination_type {
+    match binding.destination_type {
         DestinationType::Queue => queues.iter().any(|queue| queue.name == binding.destination),
-        DestinationType::Exchange => is_exchange(&binding.destination),
-    };
-    destination && is_exchange(&binding.source)
+        DestinationType::Exchange => has_exchange(exchanges, &binding.destination),
+    }
+}
+
+fn has_exchange(exchanges: &[ExchangeDefinition], name: &str) -> bool {
+    exchanges.iter().any(|exchange| exchange.name == name)
 }

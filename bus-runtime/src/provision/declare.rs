@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::foreign;
 use crate::error::{Error, ErrorKind, Place};
 use crate::topology::diff::Difference;
 use crate::topology::{Destination, Plan, Topology, naming};
@@ -39,6 +40,7 @@ impl Declare {
 /// [`Mismatch`](ErrorKind::Mismatch) and [`NotFound`](ErrorKind::NotFound), naming everything that is wrong and the places
 /// in the source; else what the broker says.
 pub(crate) async fn declare(transport: &dyn Transport, plan: &Plan, mode: Declare) -> Result<(), Error> {
+    foreign::prepare(transport, plan, mode).await?;
     match mode {
         Declare::Always => match transport.declare(&plan.topology).await {
             Ok(()) => Ok(()),
@@ -141,7 +143,7 @@ fn exclusive_part(topology: &Topology) -> Topology {
 }
 
 /// The handler that each queue is for, and where it stands.
-fn places(plan: &Plan) -> BTreeMap<&str, (Place, &str)> {
+pub(super) fn places(plan: &Plan) -> BTreeMap<&str, (Place, &str)> {
     let mut places = BTreeMap::new();
     for queue in &plan.queues {
         for member in queue.members.iter().rev() {

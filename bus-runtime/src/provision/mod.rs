@@ -6,21 +6,23 @@
 
 mod apply;
 mod declare;
+mod foreign;
 mod lock;
 mod look;
 mod mark;
 mod prune;
 mod recreate;
+mod rename;
 
 use std::fmt;
 use std::sync::Arc;
 
 use self::lock::Lock;
-use self::look::Look;
+use self::look::{Look, Wanted};
 use self::mark::Marks;
 use crate::error::Error;
 use crate::topology::diff::{Change, Sides, diff};
-use crate::topology::{BindingDefinition, Definitions, DestinationType, Plan, Topology};
+use crate::topology::{BindingDefinition, Definitions, DestinationType, Foreign, Plan, Renamed, Topology};
 use crate::transport::Transport;
 
 pub use self::apply::{Applied, Apply, Held};
@@ -29,6 +31,7 @@ pub use self::mark::Mark;
 pub use self::recreate::{Doomed, Recreate};
 
 pub(crate) use self::declare::{declare, is_worth_a_note};
+pub(crate) use self::rename::cut_off;
 
 /// What an app has on a broker, from [`App::provision`](crate::App::provision).
 ///
@@ -43,6 +46,8 @@ pub(crate) use self::declare::{declare, is_worth_a_note};
 pub struct Provision {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) topology: Topology,
+    pub(crate) foreign: Foreign,
+    pub(crate) renamed: Vec<Renamed>,
     pub(crate) owner: Owner,
 }
 
@@ -72,7 +77,8 @@ pub struct Drift {
 
 impl Provision {
     pub(crate) fn new(transport: Arc<dyn Transport>, plan: &Plan, owner: Owner) -> Self {
-        Self { transport, topology: plan.topology.lasting(), owner }
+        let (foreign, renamed) = (plan.foreign.clone(), plan.renamed.clone());
+        Self { transport, topology: plan.topology.lasting(), foreign, renamed, owner }
     }
 
     /// What differs between the app and the broker. Changes nothing.
@@ -85,7 +91,7 @@ impl Provision {
     pub async fn diff(&self) -> Result<Drift, Error> {
         let marks = self.read_marks().await?;
         let view = self.view(&marks).await?;
-        Ok(view.drift())
+        Ok(self.drift(&view))
     }
 
     /// What [`apply`](Self::apply) with this `recreate` would delete. Changes nothing.
@@ -98,7 +104,7 @@ impl Provision {
     pub async fn doomed(&self, recreate: Recreate) -> Result<Vec<Doomed>, Error> {
         let marks = self.read_marks().await?;
         let view = self.view(&marks).await?;
-        Ok(recreate::doomed(view.sides(), recreate))
+        Ok(recreate::doomed(self.sides(&view), recreate))
     }
 
     /// What the broker remembers of this app.
@@ -135,9 +141,21 @@ impl Provision {
 
     async fn view(&self, marks: &Marks) -> Result<View, Error> {
         let ours = marks.of(&self.owner.app).map(|mark| mark.definitions.clone()).unwrap_or_default();
-        let look = look::look(&*self.transport, &self.topology, &ours).await?;
+        let Self { topology, foreign, renamed, .. } = self;
+        let look = look::look(&*self.transport, Wanted { topology, foreign, renamed }, &ours).await?;
         let others = marks.others(&self.owner.app);
         Ok(View { wanted: Definitions::from(&self.topology), ours, others, look })
+    }
+
+    fn sides<'a>(&'a self, view: &'a View) -> Sides<'a> {
+        let View { wanted, ours, others, look } = view;
+        let Self { foreign, renamed, .. } = self;
+        Sides { wanted, ours, others, foreign, renamed, seen: &look.seen }
+    }
+
+    fn drift(&self, view: &View) -> Drift {
+        let Look { server, unseen, .. } = &view.look;
+        Drift { changes: diff(self.sides(view)), server: server.clone(), unseen: unseen.clone() }
     }
 }
 
@@ -159,10 +177,6 @@ struct View {
 }
 
 impl View {
-    fn sides(&self) -> Sides<'_> {
-        Sides { wanted: &self.wanted, ours: &self.ours, others: &self.others, seen: &self.look.seen }
-    }
-
     /// The bindings of others that would go with this, as far as they can be seen. An exchange does not go while it is bound.
     fn foreign_bindings_of(&self, doomed: &Doomed) -> impl Iterator<Item = &BindingDefinition> {
         let queue = match doomed {
@@ -175,11 +189,6 @@ impl View {
                 && queue.as_ref() == Some(&binding.destination)
                 && !known.iter().any(|side| side.bindings.contains(binding))
         })
-    }
-
-    fn drift(&self) -> Drift {
-        let Look { server, unseen, .. } = &self.look;
-        Drift { changes: diff(self.sides()), server: server.clone(), unseen: unseen.clone() }
     }
 }
 

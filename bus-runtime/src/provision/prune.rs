@@ -20,7 +20,7 @@ impl Provision {
                 self.unbind(binding).await?;
                 return Ok(None);
             }
-            Change::LeftQueue { name, .. } if is_needed(name, held) => {
+            Change::LeftQueue { name, .. } | Change::RenamedQueue { name, .. } if is_needed(name, held) => {
                 let why = "the queue whose dead letters it takes is still there".to_owned();
                 (format!("queue {name}"), Deletion::Held(why))
             }
@@ -29,6 +29,19 @@ impl Provision {
                 let deletion = match state.hold() {
                     Some(why) => Deletion::Held(why),
                     None => self.prune_queue(name, ours).await?,
+                };
+                (format!("queue {name}"), deletion)
+            }
+            Change::RenamedQueue { name, found, .. } => {
+                let state = QueueState { ready: found.messages, consumers: found.consumers };
+                let deletion = match state.hold() {
+                    Some(why) => Deletion::Held(why),
+                    // It is bound no more, whatever becomes of it.
+                    None => {
+                        self.transport
+                            .delete_idle_queue(&QueueName::new(name)?, queue_type(name, ours))
+                            .await?
+                    }
                 };
                 (format!("queue {name}"), deletion)
             }
@@ -56,15 +69,18 @@ impl Provision {
         for binding in &bindings {
             self.transport.unbind(binding).await?;
         }
-        let queue_type = match ours.queue(name).and_then(|queue| queue.arguments.get("x-queue-type")) {
-            Some(kind) if kind == QueueType::Classic.as_str() => QueueType::Classic,
-            _ => QueueType::Quorum,
-        };
-        let deletion = self.transport.delete_idle_queue(&QueueName::new(name)?, queue_type).await;
+        let deletion = self.transport.delete_idle_queue(&QueueName::new(name)?, queue_type(name, ours)).await;
         if !matches!(deletion, Ok(Deletion::Done)) {
             self.transport.declare(&Topology { bindings, ..Topology::default() }).await?;
         }
         deletion
+    }
+}
+
+fn queue_type(name: &str, ours: &Definitions) -> QueueType {
+    match ours.queue(name).and_then(|queue| queue.arguments.get("x-queue-type")) {
+        Some(kind) if kind == QueueType::Classic.as_str() => QueueType::Classic,
+        _ => QueueType::Quorum,
     }
 }
 

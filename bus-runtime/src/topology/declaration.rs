@@ -1,9 +1,7 @@
 //! From handlers to what is declared for them on a broker. Pure.
 
-use std::sync::Arc;
-
 use super::handler::HandlerEntry;
-use super::plan::{DEAD_DELIVERY_LIMIT, DELIVERY_LIMIT, PlanSettings, QueueEntry};
+use super::plan::{DEAD_DELIVERY_LIMIT, DELIVERY_LIMIT, PlanSettings, Planned, QueueEntry};
 use super::{
     Binding, DeadLetterStrategy, Destination, Exchange, Overflow, Queue, QueueType, Topology, delay,
 };
@@ -13,6 +11,10 @@ use crate::registration::HandlerOptions;
 
 /// How the queue of a handler with these options is declared.
 pub(super) fn declaration(entry: &HandlerEntry, options: &HandlerOptions) -> Queue {
+    if options.has_foreign_queue() {
+        // Others declare it, as they like.
+        return Queue::durable(entry.queue.clone(), QueueType::default());
+    }
     let classic_only =
         options.max_priority.is_some() || options.exclusive == Some(true) || options.fanout_each;
     let queue_type =
@@ -44,7 +46,7 @@ pub(super) fn declaration(entry: &HandlerEntry, options: &HandlerOptions) -> Que
 
 /// Everything that has to be declared: exchanges, queues with their `.dead`, bindings and the delay queues of all policies.
 pub(super) fn topology<'q>(
-    handlers: &[Arc<HandlerEntry>],
+    handlers: &[Planned],
     queues: impl Iterator<Item = &'q QueueEntry>,
     settings: &PlanSettings,
 ) -> Result<Topology, Error> {
@@ -54,7 +56,8 @@ pub(super) fn topology<'q>(
         settings.exchange(&settings.react)?,
         settings.exchange(&settings.messages)?,
     ];
-    names.extend(handlers.iter().map(|handler| handler.exchange.clone()));
+    let ours = handlers.iter().filter(|planned| planned.options.exchange.is_none());
+    names.extend(ours.map(|planned| planned.entry.exchange.clone()));
     for name in names {
         let exchange = Exchange::topic(name);
         if !topology.exchanges.contains(&exchange) {
@@ -64,12 +67,18 @@ pub(super) fn topology<'q>(
     for queue in queues {
         let mut dead = Queue::durable(queue.dead.clone(), QueueType::Quorum);
         dead.arguments.delivery_limit = Some(DEAD_DELIVERY_LIMIT);
-        topology.queues.extend([dead, queue.declaration.clone()]);
+        // Whoever limits its length by a policy must not lose the oldest letters by it.
+        dead.arguments.overflow = Some(Overflow::RejectPublish);
+        topology.queues.push(dead);
+        if !queue.foreign {
+            topology.queues.push(queue.declaration.clone());
+        }
     }
-    let bindings = handlers.iter().flat_map(|handler| {
-        handler.keys.iter().map(|key| Binding {
-            exchange: handler.exchange.clone(),
-            destination: Destination::Queue(handler.queue.clone()),
+    let bound = handlers.iter().filter(|planned| !planned.options.has_foreign_queue());
+    let bindings = bound.flat_map(|planned| {
+        planned.entry.keys.iter().map(|key| Binding {
+            exchange: planned.entry.exchange.clone(),
+            destination: Destination::Queue(planned.entry.queue.clone()),
             key: key.key.clone(),
         })
     });
@@ -78,7 +87,7 @@ pub(super) fn topology<'q>(
         return Ok(topology);
     }
     topology.merge(delay::due(&settings.prefix)?);
-    let mut delays: Vec<_> = handlers.iter().flat_map(|handler| handler.retry.delays()).collect();
+    let mut delays: Vec<_> = handlers.iter().flat_map(|planned| planned.entry.retry.delays()).collect();
     delays.sort_unstable();
     delays.dedup();
     for time in delays.into_iter().filter(|time| !time.is_zero()) {

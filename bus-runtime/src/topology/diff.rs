@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{BindingDefinition, Definitions, naming};
+use super::{BindingDefinition, Definitions, Foreign, IfMissing, Renamed, naming};
 
 /// One argument or property of a queue or an exchange that is not as the code wants it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,13 @@ pub struct Difference {
     pub wanted: Option<String>,
     /// What the broker has; `None` is nothing.
     pub current: Option<String>,
+}
+
+impl Difference {
+    /// Whether an exchange routes in another way than it should: all else is its owner's business.
+    pub(crate) fn is_of_kind(&self) -> bool {
+        self.argument == "type"
+    }
 }
 
 /// `x-message-ttl is 1000 on the broker and 2000 in the code`.
@@ -61,6 +68,10 @@ pub struct Sides<'a> {
     pub ours: &'a Definitions,
     /// What other apps have declared.
     pub others: &'a Definitions,
+    /// What the handlers need, and others declare.
+    pub foreign: &'a Foreign,
+    /// The queues of handlers that have got another name.
+    pub renamed: &'a [Renamed],
     /// What the broker has.
     pub seen: &'a Seen,
 }
@@ -78,7 +89,7 @@ pub enum Change {
     MissingQueue {
         /// Its name.
         name: String,
-        /// A queue of a removed handler that had the same bindings: the handler has got another name.
+        /// The queue that the handler had under its former name, or that of a removed handler with the same bindings.
         renamed_from: Option<String>,
     },
     /// A binding does not exist.
@@ -106,10 +117,33 @@ pub enum Change {
         /// What the broker has.
         found: SeenQueue,
     },
+    /// A queue belongs to a handler that has got another name: its messages are moved to the new one.
+    RenamedQueue {
+        /// Its name.
+        name: String,
+        /// The queue that its messages go to.
+        to: String,
+        /// What the broker has.
+        found: SeenQueue,
+    },
     /// An exchange was declared for this app, and no handler wants it any more.
     LeftExchange {
         /// Its name.
         name: String,
+    },
+    /// An exchange or a queue does not exist, and others have to declare it.
+    MissingForeign {
+        /// `exchange` or `queue`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// An exchange of others routes in another way than the code says.
+    UnfitExchange {
+        /// Its name.
+        name: String,
+        /// How it differs.
+        differences: Vec<Difference>,
     },
     /// Somebody else has bound a queue or an exchange of this app.
     ForeignBinding(BindingDefinition),
@@ -124,7 +158,11 @@ impl Change {
                 Remedy::Declare
             }
             Self::DifferentExchange { .. } | Self::DifferentQueue { .. } => Remedy::Recreate,
-            Self::LeftBinding(_) | Self::LeftQueue { .. } | Self::LeftExchange { .. } => Remedy::Prune,
+            Self::LeftBinding(_)
+            | Self::LeftQueue { .. }
+            | Self::RenamedQueue { .. }
+            | Self::LeftExchange { .. } => Remedy::Prune,
+            Self::MissingForeign { .. } | Self::UnfitExchange { .. } => Remedy::Owner,
             Self::ForeignBinding(_) => Remedy::None,
         }
     }
@@ -139,6 +177,8 @@ pub enum Remedy {
     Recreate,
     /// Deleting it, when nobody uses it and nothing is in it.
     Prune,
+    /// Whoever owns it has to declare it, or the code has to say what it is.
+    Owner,
     /// It is not ours.
     None,
 }
@@ -149,6 +189,7 @@ pub enum Remedy {
 pub fn diff(sides: Sides<'_>) -> Vec<Change> {
     let mut changes = missing(sides);
     changes.extend(different(sides));
+    changes.extend(unusable(sides));
     changes.extend(left(sides));
     changes.extend(foreign(sides));
     changes
@@ -156,11 +197,14 @@ pub fn diff(sides: Sides<'_>) -> Vec<Change> {
 
 fn missing(sides: Sides<'_>) -> Vec<Change> {
     let Sides { wanted, seen, .. } = sides;
-    let exchanges = wanted.exchanges.iter().filter(|exchange| !seen.exchanges.contains_key(&exchange.name));
+    let foreign = sides.foreign.exchanges.iter().filter(|one| one.if_missing == IfMissing::Declare);
+    let foreign = foreign.map(|one| one.exchange.name.as_str());
+    let exchanges = wanted.exchanges.iter().map(|exchange| exchange.name.as_str()).chain(foreign);
+    let exchanges = exchanges.filter(|name| !seen.exchanges.contains_key(*name));
     let queues = wanted.queues.iter().filter(|queue| !seen.queues.contains_key(&queue.name));
     let bindings = wanted.bindings.iter().filter(|binding| !is_bound(sides, binding));
     exchanges
-        .map(|exchange| Change::MissingExchange { name: exchange.name.clone() })
+        .map(|name| Change::MissingExchange { name: name.to_owned() })
         .chain(queues.map(|queue| Change::MissingQueue {
             name: queue.name.clone(),
             renamed_from: renamed_from(sides, &queue.name),
@@ -185,8 +229,27 @@ fn has_ends(seen: &Seen, binding: &BindingDefinition) -> bool {
     destination && seen.exchanges.contains_key(&binding.source)
 }
 
-/// The queue left behind that had the bindings of this new one.
+/// What others have to bring in order.
+fn unusable(Sides { foreign, seen, .. }: Sides<'_>) -> Vec<Change> {
+    let missing = |what, name: &str| Change::MissingForeign { what, name: name.to_owned() };
+    let exchanges = foreign.exchanges.iter().filter_map(|one| {
+        let name = one.exchange.name.as_str();
+        let Some(differences) = seen.exchanges.get(name) else {
+            return (one.if_missing == IfMissing::Refuse).then(|| missing("exchange", name));
+        };
+        let differences: Vec<_> = differences.iter().filter(|one| one.is_of_kind()).cloned().collect();
+        (!differences.is_empty()).then(|| Change::UnfitExchange { name: name.to_owned(), differences })
+    });
+    let queues = foreign.queues.iter().filter(|name| !seen.queues.contains_key(name.as_str()));
+    exchanges.chain(queues.map(|name| missing("queue", name))).collect()
+}
+
+/// The queue that the handler had, as it says itself, or else one left behind that had the bindings of this new one.
 fn renamed_from(sides: Sides<'_>, new: &str) -> Option<String> {
+    let said = sides.renamed.iter().find(|renamed| renamed.to == *new);
+    if let Some(from) = said.filter(|renamed| sides.seen.queues.contains_key(renamed.from.as_str())) {
+        return Some(from.from.to_string());
+    }
     let bindings = bindings_of(sides.wanted, new);
     if bindings.is_empty() {
         return None;
@@ -216,7 +279,7 @@ fn different(Sides { wanted, seen, .. }: Sides<'_>) -> Vec<Change> {
 }
 
 fn left(sides: Sides<'_>) -> Vec<Change> {
-    let Sides { wanted, ours, others, seen } = sides;
+    let Sides { wanted, ours, others, seen, .. } = sides;
     let bindings = ours.bindings.iter().filter(|binding| {
         let unwanted = !wanted.bindings.contains(binding) && !others.bindings.contains(binding);
         let there = seen.bindings.as_ref().is_none_or(|bindings| bindings.contains(binding));
@@ -224,9 +287,16 @@ fn left(sides: Sides<'_>) -> Vec<Change> {
         unwanted && there && has_ends(seen, binding) && wanted.has_destination_of(binding)
     });
     let queues = ours.queues.iter().filter(|queue| is_left_queue(sides, &queue.name));
-    let queues = queues.filter_map(|queue| {
+    let queues = queues.filter(|queue| renamed_to(sides, &queue.name).is_none()).filter_map(|queue| {
         let found = seen.queues.get(&queue.name)?.clone();
         Some(Change::LeftQueue { name: queue.name.clone(), found })
+    });
+    let renamed = sides.renamed.iter().flat_map(|one| [&one.from, &one.from_dead]);
+    let renamed = renamed.filter(|name| wanted.queue(name).is_none() && others.queue(name).is_none());
+    let renamed = renamed.filter_map(|name| {
+        let found = seen.queues.get(name.as_str())?.clone();
+        let to = renamed_to(sides, name)?.to_owned();
+        Some(Change::RenamedQueue { name: name.to_string(), to, found })
     });
     let exchanges = ours.exchanges.iter().filter(|exchange| {
         let unwanted = wanted.exchange(&exchange.name).is_none() && others.exchange(&exchange.name).is_none();
@@ -234,8 +304,18 @@ fn left(sides: Sides<'_>) -> Vec<Change> {
     });
     (bindings.cloned().map(Change::LeftBinding))
         .chain(queues)
+        .chain(renamed)
         .chain(exchanges.map(|exchange| Change::LeftExchange { name: exchange.name.clone() }))
         .collect()
+}
+
+/// The queue that the messages of a former one go to.
+fn renamed_to<'a>(sides: Sides<'a>, name: &str) -> Option<&'a str> {
+    sides.renamed.iter().find_map(|one| match () {
+        () if one.from == *name => Some(one.to.as_str()),
+        () if one.from_dead == *name => Some(one.to_dead.as_str()),
+        () => None,
+    })
 }
 
 /// Whether a queue was declared for this app and nobody wants it any more.
@@ -246,7 +326,7 @@ fn is_left_queue(Sides { wanted, ours, others, .. }: Sides<'_>, name: &str) -> b
         && !naming::is_run_time(name)
 }
 
-fn foreign(Sides { wanted, ours, others, seen }: Sides<'_>) -> Vec<Change> {
+fn foreign(Sides { wanted, ours, others, seen, .. }: Sides<'_>) -> Vec<Change> {
     let all = seen.bindings.iter().flatten();
     let foreign = all.filter(|binding| {
         let known = [wanted, ours, others].iter().any(|side| side.bindings.contains(binding));

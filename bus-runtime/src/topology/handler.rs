@@ -68,6 +68,10 @@ pub struct HandlerEntry {
     /// Higher first, inside a shared queue.
     pub priority: i32,
     pub when: Option<Filter>,
+    /// Whether its queue is filled by others, through exchanges that it does not know.
+    pub(crate) any_exchange: bool,
+    /// The path that it had.
+    pub formerly: Option<&'static str>,
     /// What its messages are handled one after another by.
     pub ordered_by: Option<OrderedBy>,
     /// Where its first attribute stands.
@@ -86,7 +90,8 @@ impl HandlerEntry {
             (Some(message), Some(actual)) => message.topic == actual,
             _ => true,
         };
-        of_this_type && self.exchange == exchange && self.keys.iter().any(|key| key.key.matches(routing_key))
+        let of_this_exchange = self.any_exchange || self.exchange == exchange;
+        of_this_type && of_this_exchange && self.keys.iter().any(|key| key.key.matches(routing_key))
     }
 
     /// The Rust type that it takes the body as, if it takes it.

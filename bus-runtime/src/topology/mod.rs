@@ -5,10 +5,12 @@ mod declaration;
 mod definitions;
 pub mod delay;
 pub mod diff;
+mod foreign;
 mod handler;
 pub mod naming;
 mod order;
 pub mod plan;
+mod renamed;
 
 use std::fmt;
 use std::time::Duration;
@@ -20,9 +22,11 @@ use crate::names::{ExchangeName, QueueName};
 pub use definitions::{
     Arguments, BindingDefinition, Definitions, DestinationType, ExchangeDefinition, QueueDefinition,
 };
+pub use foreign::{Foreign, ForeignExchange, IfMissing};
 pub use handler::{CapturingKey, HandlerEntry, HandlerKind};
 pub use order::OrderedBy;
 pub use plan::{Plan, PlanSettings, QueueEntry, plan};
+pub use renamed::Renamed;
 
 /// Exchanges, queues and bindings that belong together.
 #[derive(Clone, Debug, Default, PartialEq)]

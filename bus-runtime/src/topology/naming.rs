@@ -14,8 +14,12 @@ pub const DUE_QUEUE: &str = "bus.due";
 
 /// `<crate>.<module>.<fn>.<suffix>`: the queue of a handler that does not name one. A method is `<Type>.<method>`.
 pub(crate) fn handler_queue(prefix: &str, id: HandlerId, suffix: &str) -> Result<QueueName, Error> {
-    let path = format!("{}::{}", id.module, id.name).replace("::", ".");
-    Ok(QueueName::new(format!("{prefix}{path}.{suffix}"))?)
+    queue_of_path(prefix, &format!("{}::{}", id.module, id.name), suffix)
+}
+
+/// The same for the path of a handler as people write it.
+pub(crate) fn queue_of_path(prefix: &str, path: &str, suffix: &str) -> Result<QueueName, Error> {
+    Ok(QueueName::new(format!("{prefix}{}.{suffix}", path.replace("::", ".")))?)
 }
 
 /// `<queue>.dead`: where the dead letters of a queue are.

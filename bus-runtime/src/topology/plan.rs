@@ -8,9 +8,11 @@ use super::contradictions::{
     bad_order, contradicting_attributes, different_settings, reserved_queue, same_queue, two_of_one_name,
 };
 use super::declaration::{declaration, topology};
+use super::foreign::{Foreign, foreign};
 use super::handler::{CapturingKey, HandlerEntry, HandlerKind};
 use super::order::OrderedBy;
-use super::{Queue, Topology, naming};
+use super::renamed::{Renamed, renamed};
+use super::{ExchangeKind, Queue, Topology, naming};
 use crate::error::{Error, ErrorKind};
 use crate::message::MessageKind;
 use crate::names::{ExchangeName, QueueName};
@@ -79,6 +81,10 @@ pub struct Plan {
     pub queues: Vec<Arc<QueueEntry>>,
     /// What has to be declared for it.
     pub topology: Topology,
+    /// What others declare, and handlers use.
+    pub foreign: Foreign,
+    /// Queues of handlers that have got another name.
+    pub renamed: Vec<Renamed>,
 }
 
 /// A queue and the handlers that consume it.
@@ -100,6 +106,8 @@ pub struct QueueEntry {
     pub ordered_by: Option<OrderedBy>,
     /// How it is declared.
     pub declaration: Queue,
+    /// Whether it belongs to others, who alone declare and bind it.
+    pub foreign: bool,
 }
 
 /// Plans what the registrations mean.
@@ -124,25 +132,31 @@ pub fn plan<'r>(
     for planned in &handlers {
         keep(join(&mut queues, planned, &settings.prefix));
     }
-    let entries: Vec<_> = handlers.into_iter().map(|planned| planned.entry).collect();
-    let topology = match topology(&entries, queues.values(), settings) {
-        Ok(topology) => topology,
-        Err(error) => {
-            errors.push(error);
-            Topology::default()
-        }
-    };
+    let topology = topology(&handlers, queues.values(), settings).unwrap_or_else(|error| {
+        keep(Err(error));
+        Topology::default()
+    });
+    let foreign = foreign(&handlers, &topology, &mut keep);
+    let renamed = renamed(&handlers, &queues, &settings.prefix, &mut keep);
     if !errors.is_empty() {
         return Err(errors);
     }
-    Ok(Plan { handlers: entries, queues: queues.into_values().map(Arc::new).collect(), topology })
+    Ok(Plan {
+        handlers: handlers.into_iter().map(|planned| planned.entry).collect(),
+        queues: queues.into_values().map(Arc::new).collect(),
+        topology,
+        foreign,
+        renamed,
+    })
 }
 
 /// A handler together with what its attributes said, which later attributes of the same function are compared with.
-struct Planned {
-    id: HandlerId,
-    options: HandlerOptions,
-    entry: Arc<HandlerEntry>,
+pub(super) struct Planned {
+    pub(super) id: HandlerId,
+    pub(super) options: HandlerOptions,
+    pub(super) entry: Arc<HandlerEntry>,
+    /// The last part of the name of its own queue.
+    pub(super) suffix: String,
 }
 
 /// Adds a registration: a new handler, or more keys for one that another attribute of the same function has made.
@@ -196,6 +210,8 @@ fn add(
         prefetch: 0,
         priority: 0,
         when: None,
+        any_exchange: false,
+        formerly: None,
         ordered_by: None,
         place: registration.place,
         identity: registration.identity,
@@ -204,7 +220,7 @@ fn add(
         call: registration.call,
     };
     apply(&mut entry, registration.id, &options, settings)?;
-    handlers.push(Planned { id: registration.id, options, entry: Arc::new(entry) });
+    handlers.push(Planned { id: registration.id, options, entry: Arc::new(entry), suffix });
     Ok(())
 }
 
@@ -236,6 +252,8 @@ fn apply(
         .max(entry.concurrency);
     entry.priority = options.priority.unwrap_or_default();
     entry.when = options.when;
+    entry.any_exchange = options.has_foreign_queue() && options.exchange.is_none();
+    entry.formerly = options.formerly;
     entry.ordered_by = options.ordered_by.map(|text| ordered_by(text, entry)).transpose()?;
     Ok(())
 }
@@ -299,6 +317,10 @@ fn keys_of(registration: &HandlerRegistration) -> Result<Vec<CapturingKey>, Erro
         Subject::Audit(keys) | Subject::React(keys) => {
             keys.iter().map(|text| CapturingKey::parse(text, place)).collect()
         }
+        // A fanout exchange sends everything, whatever its key.
+        Subject::Message(_) if registration.options.exchange_kind == Some(ExchangeKind::Fanout) => {
+            Ok(vec![CapturingKey::parse("#", place)?])
+        }
         Subject::Message(message) => Ok(vec![CapturingKey::parse(message.topic, place)?]),
     }
 }
@@ -308,13 +330,22 @@ fn route(
     registration: &HandlerRegistration,
     settings: &PlanSettings,
 ) -> Result<(HandlerKind, ExchangeName, String), Error> {
-    Ok(match registration.subject {
-        Subject::Audit(_) => (HandlerKind::Audit, settings.exchange(&settings.audit)?, "audit".to_owned()),
-        Subject::React(_) => (HandlerKind::React, settings.exchange(&settings.react)?, "react".to_owned()),
+    let named = registration.options.exchange;
+    let kind_and_own = match registration.subject {
+        Subject::Audit(_) => (HandlerKind::Audit, settings.audit.as_str(), "audit"),
+        Subject::React(_) => (HandlerKind::React, settings.react.as_str(), "react"),
         Subject::Message(message) => {
-            let exchange = settings.exchange(message.exchange.unwrap_or(&settings.messages))?;
-            (HandlerKind::Message(message.kind), exchange, message.topic.to_owned())
+            let exchange = message.exchange.unwrap_or(&settings.messages);
+            (HandlerKind::Message(message.kind), exchange, message.topic)
         }
+    };
+    Ok(match (kind_and_own, named) {
+        ((kind, exchange, suffix), None) => (kind, settings.exchange(exchange)?, suffix.to_owned()),
+        ((kind @ HandlerKind::Message(_), _, topic), Some(named)) => {
+            (kind, settings.exchange(named)?, topic.to_owned())
+        }
+        // Another exchange is another queue of the same function.
+        ((kind, ..), Some(named)) => (kind, settings.exchange(named)?, named.to_owned()),
     })
 }
 
@@ -351,6 +382,10 @@ fn merged(first: HandlerOptions, second: HandlerOptions) -> Option<HandlerOption
         single_active: one(first.single_active, second.single_active, eq)?,
         exclusive: one(first.exclusive, second.exclusive, eq)?,
         fanout_each: first.fanout_each || second.fanout_each,
+        exchange: one(first.exchange, second.exchange, eq)?,
+        exchange_kind: one(first.exchange_kind, second.exchange_kind, eq)?,
+        declare_never: first.declare_never || second.declare_never,
+        formerly: one(first.formerly, second.formerly, eq)?,
     })
 }
 
@@ -388,7 +423,9 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
         if planned.options.queue.is_none() {
             return Err(same_queue(other, entry));
         }
+        let foreign = planned.options.has_foreign_queue();
         if queue.declaration != declaration
+            || queue.foreign != foreign
             || (queue.ack, &queue.ordered_by) != (entry.ack, &entry.ordered_by)
         {
             return Err(different_settings(other, entry));
@@ -414,6 +451,7 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
             ack: entry.ack,
             ordered_by: entry.ordered_by.clone(),
             declaration,
+            foreign: planned.options.has_foreign_queue(),
         },
     );
     Ok(())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::answer::{answer, is_command};
+use super::fate::Fate;
 use super::job::{Case, Judged};
 use crate::copies::{self, Failure};
 use crate::counters::Counters;
@@ -17,7 +18,7 @@ use crate::topology::HandlerEntry;
 use crate::transport::Confirmation;
 
 /// How long a copy that the broker does not take waits before it is offered again: at first, and at most.
-const OFFER_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+pub(super) const OFFER_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// What became of the copies.
 pub(super) enum Performed {
@@ -66,6 +67,20 @@ impl Verdicts {
             .collect();
         let kept = verdicts.into_iter().zip(superseded).filter(|(_, superseded)| !superseded);
         Self(kept.map(|(verdict, _)| verdict).collect())
+    }
+
+    /// What they mean for the message as a whole.
+    pub(super) fn fate(&self) -> Fate {
+        let settlements = || self.0.iter().map(|(_, settlement)| settlement);
+        if settlements().any(|one| matches!(one, Settlement::DeadLetter { .. })) {
+            Fate::Dead
+        } else if settlements()
+            .any(|one| matches!(one, Settlement::Retry { .. } | Settlement::Requeue { .. }))
+        {
+            Fate::Open
+        } else {
+            Fate::Handled
+        }
     }
 
     /// Publishes the copies that the settlements need, and answers a command that is not handled again.
@@ -193,6 +208,12 @@ async fn offer(case: &Case, envelope: Envelope, wait: Wait) -> Result<(), Error>
         seam::sleep(pause).await;
         pause = (pause * 2).min(longest);
     }
+}
+
+/// Publishes a message to the dead letters as it is, without its story.
+pub(super) async fn bury(case: &Case) -> Result<(), Error> {
+    let envelope = copies::readdressed(&case.arrival.metadata.envelope, &case.queue.dead)?;
+    offer(case, envelope, Wait::No).await
 }
 
 fn count(counters: &Counters, outcome: &Outcome, settlement: &Settlement) {

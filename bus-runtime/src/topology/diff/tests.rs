@@ -51,7 +51,7 @@ fn having(definitions: &Definitions) -> Seen {
 
 /// What is told, one line each.
 fn told(wanted: &Definitions, ours: &Definitions, others: &Definitions, seen: &Seen) -> Vec<String> {
-    let changes = diff(Sides { wanted, ours, others, seen });
+    let changes = diff(Sides { wanted, ours, others, foreign: &Foreign::default(), renamed: &[], seen });
     let line = |change: &Change| match change {
         Change::MissingExchange { name } => format!("+ exchange {name}"),
         Change::MissingQueue { name, renamed_from: None } => format!("+ queue {name}"),
@@ -63,6 +63,7 @@ fn told(wanted: &Definitions, ours: &Definitions, others: &Definitions, seen: &S
         Change::LeftQueue { name, .. } => format!("- queue {name}"),
         Change::LeftExchange { name } => format!("- exchange {name}"),
         Change::ForeignBinding(binding) => format!("? {binding}"),
+        other => format!("{other:?}"),
     };
     changes.iter().map(line).collect()
 }

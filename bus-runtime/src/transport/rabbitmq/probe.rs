@@ -128,6 +128,19 @@ impl<'q> QueueProbe<'q> {
     }
 }
 
+/// Whether there is an exchange of this name.
+///
+/// # Errors
+/// What the broker says.
+pub(super) async fn has_exchange(live: &Live, name: &ExchangeName) -> Result<bool, Error> {
+    let passive = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+    match declare_exchange(live, name, ExchangeKind::Topic.as_str(), passive).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// How an exchange differs from a declaration; `None` when there is no such exchange.
 ///
 /// # Errors
