@@ -309,7 +309,7 @@ impl Vars {
         let names = self.0.keys().map(String::as_str);
         names
             .filter(|name| name.starts_with("BUS_") && !KNOWN.contains(name))
-            .map(|name| match closest(name, KNOWN) {
+            .map(|name| match closest(name, KNOWN.iter().copied()) {
                 Some(known) => format!("environment variable {name} is not used; did you mean {known}?"),
                 None => format!("environment variable {name} is not used"),
             })
