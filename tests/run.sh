@@ -38,6 +38,8 @@ TEXT
 fi
 
 export BUS_TEST_REQUIRE_RABBITMQ=1
+# How long random faults are thrown at a worker.
+export BUS_SOAK_SECONDS="${BUS_SOAK_SECONDS:-60}"
 if [ $# = 0 ]; then
     set -- --workspace
 fi

@@ -18,7 +18,7 @@ pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(25);
 const URL_VARIABLES: [&str; 4] = ["BROKER_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
 
 /// Every `BUS_*` variable that means something.
-const KNOWN: [&str; 20] = [
+const KNOWN: &[&str] = &[
     "BUS_CONCURRENCY",
     "BUS_DECLARE",
     "BUS_EXCHANGE",
@@ -33,6 +33,8 @@ const KNOWN: [&str; 20] = [
     "BUS_SHUTDOWN_GRACE",
     "BUS_TEST_AMQP_URL",
     "BUS_TEST_REQUIRE_RABBITMQ",
+    "BUS_TEST_LONG",
+    "BUS_SOAK_SECONDS",
     "BUS_TIMEOUT",
     "BUS_TLS_CA",
     "BUS_TLS_CERT",
@@ -307,7 +309,7 @@ impl Vars {
         let names = self.0.keys().map(String::as_str);
         names
             .filter(|name| name.starts_with("BUS_") && !KNOWN.contains(name))
-            .map(|name| match closest(name, KNOWN) {
+            .map(|name| match closest(name, KNOWN.iter().copied()) {
                 Some(known) => format!("environment variable {name} is not used; did you mean {known}?"),
                 None => format!("environment variable {name} is not used"),
             })

@@ -48,12 +48,17 @@ pub enum Side {
 }
 
 /// What happens once to every connection that is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Blow {
     Cut,
     Reset,
     HalfOpen,
+    /// The broker gets these bytes on the connection from this port, as if the client had sent them.
+    Inject(u16, Arc<[u8]>),
 }
+
+/// Keeps writers from writing into each other's bytes.
+type Shield<T> = tokio::sync::Mutex<T>;
 
 /// A proxy to a port of this machine. Dropping it ends it and cuts its connections.
 #[derive(Debug)]
@@ -73,6 +78,7 @@ struct Shared {
     sprung: watch::Sender<u64>,
     accepted: Mutex<Vec<Instant>>,
     open: AtomicUsize,
+    injected: AtomicUsize,
 }
 
 /// Whether the proxy takes connections.
@@ -109,6 +115,7 @@ impl Proxy {
             sprung: watch::Sender::new(0),
             accepted: Mutex::default(),
             open: AtomicUsize::new(0),
+            injected: AtomicUsize::new(0),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let serving = Arc::clone(&shared);
@@ -140,6 +147,17 @@ impl Proxy {
     /// The broker loses every connection; the clients are not told, and what they write is swallowed.
     pub fn half_open(&self) {
         self.strike(Blow::HalfOpen);
+    }
+
+    /// Sends bytes to the broker as if they were the client's, on the connection that the broker sees come from this port.
+    pub fn inject(&self, port: u16, bytes: &[u8]) {
+        self.strike(Blow::Inject(port, bytes.into()));
+    }
+
+    /// How often [`inject`](Self::inject) has found its connection.
+    #[must_use]
+    pub fn injected(&self) -> usize {
+        self.shared.injected.load(Ordering::SeqCst)
     }
 
     fn strike(&self, blow: Blow) {
@@ -236,12 +254,27 @@ async fn carry(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     client.set_nodelay(true)?;
     broker.set_nodelay(true)?;
     let blow = {
+        let own_port = broker.local_addr()?.port();
         let (from_client, to_client) = client.split();
         let (from_broker, to_broker) = broker.split();
-        tokio::select! {
-            ended = pump(from_client, to_broker, Side::Client, shared) => return ended,
-            ended = pump(from_broker, to_client, Side::Broker, shared) => return ended,
-            blow = blows.recv() => blow,
+        let (to_client, to_broker) = (Shield::new(to_client), Shield::new(to_broker));
+        let client_to_broker = pump(from_client, &to_broker, Side::Client, shared);
+        let broker_to_client = pump(from_broker, &to_client, Side::Broker, shared);
+        tokio::pin!(client_to_broker, broker_to_client);
+        loop {
+            let blow = tokio::select! {
+                ended = &mut client_to_broker => return ended,
+                ended = &mut broker_to_client => return ended,
+                blow = blows.recv() => blow,
+            };
+            match blow {
+                Ok(Blow::Inject(port, bytes)) if port == own_port => {
+                    shared.injected.fetch_add(1, Ordering::SeqCst);
+                    to_broker.lock().await.write_all(&bytes).await?;
+                }
+                Ok(Blow::Inject(..)) => {}
+                blow => break blow,
+            }
         }
     };
     match blow {
@@ -253,7 +286,7 @@ async fn carry(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
             drop(broker);
             swallow(&mut client, &mut blows).await
         }
-        Ok(Blow::Cut) | Err(_) => Ok(()),
+        Ok(Blow::Cut | Blow::Inject(..)) | Err(_) => Ok(()),
     }
 }
 
@@ -274,7 +307,12 @@ async fn swallow(client: &mut TcpStream, blows: &mut broadcast::Receiver<Blow>) 
 }
 
 /// Carries bytes one way until their sender ends, or the trap springs.
-async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, side: Side, shared: &Shared) -> io::Result<()> {
+async fn pump(
+    mut from: ReadHalf<'_>,
+    to: &Shield<WriteHalf<'_>>,
+    side: Side,
+    shared: &Shared,
+) -> io::Result<()> {
     let mut weather = shared.weather.subscribe();
     let mut buffer = vec![0; CHUNK_BYTES];
     let mut before = Vec::new();
@@ -301,7 +339,7 @@ async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, side: Side, shared:
                     continue;
                 }
             };
-            to.write_all(&left[..count]).await?;
+            to.lock().await.write_all(&left[..count]).await?;
             left = &left[count..];
         }
     }

@@ -22,5 +22,13 @@ mod load;
 mod network;
 #[path = "faults/nodes.rs"]
 mod nodes;
+#[path = "faults/objects.rs"]
+mod objects;
+#[path = "faults/publishing.rs"]
+mod publishing;
+#[path = "faults/refusals.rs"]
+mod refusals;
 #[path = "faults/rig.rs"]
 mod rig;
+#[path = "faults/soak.rs"]
+mod soak;

@@ -479,6 +479,7 @@ async fn connect(url: &BrokerUrl, name: &str, config: &Config) -> Result<Broker,
         publish_timeout: config.publish_timeout,
         management_url: config.management_url.clone(),
         tls: config.tls.clone(),
+        ..crate::transport::RabbitMqOptions::default()
     };
     let transport = crate::transport::RabbitMq::connect_with(url, options).await?;
     Ok(Broker::Other(Arc::new(transport)))

@@ -19,6 +19,11 @@ pub(crate) async fn victim() -> Option<MutexGuard<'static, RabbitNode>> {
     Some(node)
 }
 
+/// Whether the tests that take minutes run too.
+pub(crate) fn long() -> bool {
+    std::env::var("BUS_TEST_LONG").is_ok_and(|value| value == "1")
+}
+
 async fn started() -> Option<RabbitNode> {
     if !is_installed() {
         return RabbitNode::try_start().await;

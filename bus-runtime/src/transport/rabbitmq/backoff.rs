@@ -7,12 +7,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// The first attempt after a loss is made at once; the waits after it grow from here.
-pub(super) const WAIT_MIN: Duration = Duration::from_millis(500);
+const WAIT_MIN: Duration = Duration::from_millis(500);
 /// No wait is longer, so that a worker is back half a minute after its broker at the latest.
-pub(super) const WAIT_MAX: Duration = Duration::from_secs(30);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// No wait is longer while nobody listens at the broker's port: such an attempt costs nobody more than a packet, and the end of
 /// a restart should not find its workers asleep.
-pub(super) const WAIT_MAX_UNHEARD: Duration = Duration::from_secs(3);
+const WAIT_MAX_UNHEARD: Duration = Duration::from_secs(3);
 
 /// What stood for so long before it was lost was fine: coming back starts from the beginning. What is lost sooner again and
 /// again must not be made anew without a pause.
@@ -27,7 +27,7 @@ pub(super) struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { failures: 0, longest: WAIT_MAX }
+        Self { failures: 0, longest: LONGEST_PAUSE }
     }
 }
 
@@ -58,19 +58,23 @@ impl Backoff {
     }
 }
 
+/// What an attempt to connect ended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The machine is there, but nobody listens at the port.
+    NobodyListens,
+    Other,
+}
+
 /// The attempts of all connections of one worker.
 #[derive(Debug)]
 pub(super) struct Pace {
     /// When the next attempts may be made, the earlier one first.
     turns: Mutex<[Option<Instant>; Self::TURNS]>,
+    /// No pause is longer.
+    longest_pause: Duration,
     /// Counts the times that a connection came back.
     arrivals: watch::Sender<u64>,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { turns: Mutex::default(), arrivals: watch::Sender::new(0) }
-    }
 }
 
 impl Pace {
@@ -79,6 +83,18 @@ impl Pace {
     const WINDOW: Duration = Duration::from_secs(1);
     /// The first attempts of many workers that were lost in the same instant are spread over so long.
     const SPREAD: Duration = Duration::from_millis(250);
+
+    pub(super) fn new(longest_pause: Duration) -> Self {
+        Self { turns: Mutex::default(), longest_pause, arrivals: watch::Sender::new(0) }
+    }
+
+    /// How long the pauses may become after this failure.
+    pub(super) fn longest_pause(&self, failure: Failure) -> Duration {
+        match failure {
+            Failure::NobodyListens => self.longest_pause.min(WAIT_MAX_UNHEARD),
+            Failure::Other => self.longest_pause,
+        }
+    }
 
     /// Takes the next turn, and says when it is.
     pub(super) fn turn(&self) -> Instant {
@@ -124,7 +140,7 @@ mod tests {
         assert_eq!(backoff.next(), Duration::ZERO);
         for failures in 1..200 {
             let wait = backoff.next();
-            assert!(wait >= WAIT_MIN && wait <= WAIT_MAX, "{failures}: {wait:?}");
+            assert!(wait >= WAIT_MIN && wait <= LONGEST_PAUSE, "{failures}: {wait:?}");
             assert!(wait <= WAIT_MIN * (1 << failures.min(10)), "{failures}: {wait:?}");
         }
         backoff.at_most(WAIT_MAX_UNHEARD);
@@ -133,7 +149,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn never_more_than_two_attempts_in_a_second() {
-        let pace = Pace::default();
+        let pace = Pace::new(LONGEST_PAUSE);
         let mut made = Vec::new();
         for wait in [0, 0, 0, 100, 700, 0, 5_000, 0, 0, 999, 0, 1, 0] {
             tokio::time::sleep(Duration::from_millis(wait)).await;

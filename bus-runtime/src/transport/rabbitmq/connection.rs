@@ -8,8 +8,8 @@ use lapin::{ConnectionProperties, Event};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::backoff::{Backoff, Pace, WAIT_MAX, WAIT_MAX_UNHEARD};
-use super::declare::Declared;
+use super::backoff::{Backoff, Failure, Pace};
+use super::declared::Declared;
 use super::reply;
 use crate::broker_url::AmqpUrl;
 use crate::error::{Error, ErrorKind};
@@ -33,6 +33,9 @@ pub(super) use self::live::{Live, Peer};
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a standing connection is looked at besides its events, in case an event was lost.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often what was declared is declared again on a connection that stands: what somebody else has taken away, an exchange
+/// or a binding, is missed by no consumer and told to nobody.
+pub(super) const UPKEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a lost connection may take to say goodbye before the next one is made.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -71,6 +74,7 @@ pub(super) struct Link {
     /// What the consuming connection declares anew when it comes back.
     declared: Arc<Declared>,
     pace: Arc<Pace>,
+    upkeep: Duration,
     /// The last error of an attempt to come back, for those who wait for it in vain.
     trouble: Mutex<Option<String>>,
 }
@@ -86,6 +90,7 @@ impl Link {
         name: &str,
         declared: Arc<Declared>,
         pace: Arc<Pace>,
+        upkeep: Duration,
     ) -> Result<Arc<Self>, Error> {
         let live = Arc::new(open::open(&address.current(), role, name).await?);
         let link = Arc::new(Self {
@@ -96,6 +101,7 @@ impl Link {
             name: name.to_owned(),
             declared,
             pace,
+            upkeep,
             trouble: Mutex::new(None),
         });
         crate::seam::spawn("rabbitmq-connection", link.clone().keep(live));
@@ -197,8 +203,10 @@ impl Link {
     async fn watch_over(&self, live: &Live) -> String {
         let mut events = Box::pin(live.connection.events_listener());
         let mut closing = self.closing.subscribe();
+        let mut upkeep = Box::pin(self.keep_up(live));
         while live.stands() && !self.is_closing() {
             tokio::select! {
+                () = &mut upkeep => {}
                 event = events.next() => match event {
                     Some(Event::ConnectionBlocked(reason)) => {
                         tracing::warn!(role = self.role.as_str(), reason, "RabbitMQ blocks publishers");
@@ -217,6 +225,18 @@ impl Link {
             }
         }
         "the connection has ended".to_owned()
+    }
+
+    /// Declares again and again what may have been taken away; never ends.
+    async fn keep_up(&self, live: &Live) {
+        loop {
+            // Some more or less, so that many workers do not ask in the same instant.
+            tokio::time::sleep(self.upkeep.mul_f64(0.75 + crate::seam::random() / 2.0)).await;
+            if self.role == Role::Consume {
+                // An error means that the connection is lost, which others see too.
+                let _ = self.declared.keep_up(live).await;
+            }
+        }
     }
 
     /// Connects again and again; `None` when it is told to stop.
@@ -243,7 +263,7 @@ impl Link {
                     return Some(live);
                 }
                 Err(error) => {
-                    backoff.at_most(if nobody_listens(&error) { WAIT_MAX_UNHEARD } else { WAIT_MAX });
+                    backoff.at_most(self.pace.longest_pause(failure(&error)));
                     tracing::warn!(role = self.role.as_str(), code = error.kind().code(), %error, help = error.help(), "cannot connect to RabbitMQ");
                     *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
                 }
@@ -272,10 +292,12 @@ impl Link {
     }
 }
 
-/// The machine is there, but the broker is not.
-fn nobody_listens(error: &Error) -> bool {
+fn failure(error: &Error) -> Failure {
     let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
-    io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused)
+    match io.map(std::io::Error::kind) {
+        Some(std::io::ErrorKind::ConnectionRefused) => Failure::NobodyListens,
+        _ => Failure::Other,
+    }
 }
 
 pub(super) fn hosts(url: &AmqpUrl) -> String {

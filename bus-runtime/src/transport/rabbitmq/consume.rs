@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,11 +14,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::backoff::Backoff;
 use super::connection::{Link, Live, REQUEST_TIMEOUT};
 use super::convert::{short, to_envelope};
-use super::declare::{self, Declared, ask};
+use super::declare::{self, ask};
+use super::declared::Declared;
 use super::reply::{self, Request};
 use super::settle::Settlements;
 use crate::error::{Error, ErrorKind};
 use crate::names::QueueName;
+use crate::topology::Topology;
 use crate::transport::{BoxFuture, ConsumeOptions, Consumer, Incoming, Lookout, Settler, Standing};
 
 /// The header in which a quorum queue tells how often it has delivered a message before.
@@ -28,6 +30,10 @@ const DELIVERY_COUNT: &str = "x-delivery-count";
 const HELD_BACK_ABOVE: u64 = 32;
 /// How long the settlements that are held back get: some twenty times what it takes to apply a command.
 const HELD_BACK_FOR: Duration = Duration::from_millis(200);
+
+/// How long a consumer whose queue was deleted waits for somebody to declare the queue anew, before it does so itself: who
+/// deletes a queue to change its arguments comes first.
+const REVIVAL_AFTER: Duration = Duration::from_millis(500);
 
 /// What a consumer needs to come back.
 #[derive(Clone, Debug)]
@@ -90,9 +96,10 @@ impl Source {
                 return (Err(error), attempts);
             }
             tokio::time::sleep(attempts.backoff.next()).await;
-            let error = match self.subscribe_anew().await {
+            let error = match self.subscribe_anew(&attempts.lost_on).await {
                 Ok(subscription) => {
                     attempts.told = None;
+                    attempts.lost_on = Weak::new();
                     tracing::info!(queue = %self.queue, "consuming again");
                     return (Ok(subscription), attempts);
                 }
@@ -108,25 +115,53 @@ impl Source {
     }
 
     /// Consumes; a queue that is gone is declared as it was, then consumed.
-    async fn subscribe_anew(&self) -> Result<Subscription, Error> {
-        match self.subscribe().await {
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ExclusiveQueue) => {
-                let around = self.declared.around(&self.queue);
-                if around.queues.is_empty() {
-                    return Err(error);
+    async fn subscribe_anew(&self, lost_on: &Weak<Live>) -> Result<Subscription, Error> {
+        let around = self.declared.around(&self.queue);
+        let subscription = match self.subscribe().await {
+            Err(error) if is_gone(&error) && !around.queues.is_empty() => {
+                tokio::time::sleep(REVIVAL_AFTER).await;
+                match self.subscribe().await {
+                    Err(error) if is_gone(&error) => {
+                        declare::declare(&*self.live().await?, &around).await?;
+                        return self.subscribe().await;
+                    }
+                    subscribed => subscribed?,
                 }
-                let live = self.live().await?;
-                declare::declare(&live, &around).await?;
-                self.subscribe().await
             }
-            subscribed => subscribed,
+            subscribed => subscribed?,
+        };
+        // A new connection has declared everything already. On the same one, somebody may have deleted the queue and made
+        // another one: without its bindings, and perhaps with other arguments.
+        if std::ptr::eq(lost_on.as_ptr(), Arc::as_ptr(&subscription.live)) {
+            self.mend(&subscription.live, around).await;
+        }
+        Ok(subscription)
+    }
+
+    /// Declares what belongs to a queue that is there. What is refused is told: the consumer works all the same.
+    async fn mend(&self, live: &Live, around: Topology) {
+        let around_it = Topology { queues: Vec::new(), ..around.clone() };
+        for part in [around, around_it] {
+            match declare::declare(live, &part).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::error!(queue = %self.queue, code = error.kind().code(), %error, help = error.help(), "the queue is not as it was declared");
+                }
+            }
         }
     }
+}
+
+/// The queue does not exist, or not for us.
+fn is_gone(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ExclusiveQueue)
 }
 
 #[derive(Debug, Default)]
 struct Attempts {
     backoff: Backoff,
+    /// The connection on which the consumer was lost.
+    lost_on: Weak<Live>,
     told: Option<ErrorKind>,
 }
 
@@ -166,6 +201,7 @@ impl RabbitConsumer {
     /// What the broker says.
     pub(super) async fn start(source: Source) -> Result<Self, Error> {
         let subscription = source.subscribe().await?;
+        source.declared.consumed(&source.queue);
         let place = Arc::new(Mutex::new(Place::On(subscription.settlements.channel().clone())));
         Ok(Self { source, state: State::Open(subscription), attempts: Attempts::default(), place })
     }
@@ -184,6 +220,7 @@ impl RabbitConsumer {
         self.stands(Place::Away(error.to_string()));
         let mut attempts = std::mem::take(&mut self.attempts);
         if let Some(subscription) = self.subscription() {
+            attempts.lost_on = Arc::downgrade(&subscription.live);
             attempts.backoff.stood_for(subscription.since.elapsed());
         }
         self.go_away(attempts);

@@ -1,6 +1,5 @@
-//! Exchanges, queues and bindings: declared, looked at, removed, and remembered for the next connection.
+//! Exchanges, queues and bindings: declared, looked at, removed.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lapin::Channel;
@@ -18,86 +17,6 @@ use crate::error::{Error, ErrorKind};
 use crate::names::{ExchangeName, QueueName};
 use crate::topology::{Binding, Destination, Exchange, ExchangeKind, Queue, Topology};
 use crate::transport::QueueState;
-
-/// Everything that was declared through this transport and not deleted since.
-#[derive(Debug, Default)]
-pub(super) struct Declared(Mutex<Topology>);
-
-impl Declared {
-    fn lock(&self) -> MutexGuard<'_, Topology> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn remember(&self, topology: &Topology) {
-        self.lock().merge(topology.clone());
-    }
-
-    pub(super) fn forget_queue(&self, queue: &QueueName) {
-        let mut topology = self.lock();
-        topology.queues.retain(|known| known.name != *queue);
-        topology.bindings.retain(|known| known.destination != Destination::Queue(queue.clone()));
-    }
-
-    pub(super) fn forget_exchange(&self, exchange: &ExchangeName) {
-        let mut topology = self.lock();
-        topology.exchanges.retain(|known| known.name != *exchange);
-        topology.bindings.retain(|known| {
-            known.exchange != *exchange && known.destination != Destination::Exchange(exchange.clone())
-        });
-    }
-
-    pub(super) fn forget_binding(&self, binding: &Binding) {
-        self.lock().bindings.retain(|known| known != binding);
-    }
-
-    /// Declares on a new connection what was declared on the old one. What the broker refuses is told and left out, so that
-    /// one queue that changed in the meantime does not keep all the others away.
-    ///
-    /// # Errors
-    /// When the connection is lost again.
-    pub(super) async fn declare_anew(&self, live: &Live) -> Result<(), Error> {
-        let topology = self.lock().clone();
-        if declare(live, &topology).await.is_ok() {
-            return Ok(());
-        }
-        for part in parts(topology) {
-            match declare(live, &part).await {
-                Ok(()) => {}
-                Err(error) if live.stands() => {
-                    tracing::error!(code = error.kind().code(), %error, help = error.help(), "cannot declare anew");
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// What a consumer of this queue needs: the queue, its bindings and their exchanges.
-    pub(super) fn around(&self, queue: &QueueName) -> Topology {
-        let topology = self.lock();
-        let bindings: Vec<_> = topology
-            .bindings
-            .iter()
-            .filter(|binding| binding.destination == Destination::Queue(queue.clone()))
-            .cloned()
-            .collect();
-        let bound = |exchange: &&Exchange| bindings.iter().any(|binding| binding.exchange == exchange.name);
-        Topology {
-            exchanges: topology.exchanges.iter().filter(bound).cloned().collect(),
-            queues: topology.queues.iter().filter(|known| known.name == *queue).cloned().collect(),
-            bindings,
-        }
-    }
-}
-
-/// Every exchange, queue and binding for itself.
-fn parts(topology: Topology) -> impl Iterator<Item = Topology> {
-    let Topology { exchanges, queues, bindings } = topology;
-    let exchanges = exchanges.into_iter().map(|one| Topology { exchanges: vec![one], ..Topology::default() });
-    let queues = queues.into_iter().map(|one| Topology { queues: vec![one], ..Topology::default() });
-    let bindings = bindings.into_iter().map(|one| Topology { bindings: vec![one], ..Topology::default() });
-    exchanges.chain(queues).chain(bindings)
-}
 
 /// Declares exchanges, then queues, then bindings, on a channel of its own: a refusal ends the channel.
 ///

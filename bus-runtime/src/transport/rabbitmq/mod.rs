@@ -27,6 +27,7 @@ mod connection;
 mod consume;
 mod convert;
 mod declare;
+mod declared;
 mod get;
 mod management;
 mod probe;
@@ -35,13 +36,13 @@ mod reply;
 mod settle;
 mod tls;
 
-use self::backoff::Pace;
+use self::backoff::{LONGEST_PAUSE, Pace};
 use self::browse::RabbitBrowser;
-use self::connection::{Address, Link, Live, REQUEST_TIMEOUT, Role};
+use self::connection::{Address, Link, Live, REQUEST_TIMEOUT, Role, UPKEEP_INTERVAL};
 use self::consume::{RabbitConsumer, Source};
-use self::declare::Declared;
+use self::declared::Declared;
 use self::get::Getter;
-use self::publish::Publishing;
+use self::publish::{Mender, Publishing};
 
 /// A connection to RabbitMQ.
 ///
@@ -64,6 +65,10 @@ pub struct RabbitMqOptions {
     pub name: String,
     /// How long a publish waits for its confirm, a lost connection included.
     pub publish_timeout: Duration,
+    /// The longest pause between two attempts to connect to a broker that refuses or does not answer.
+    pub longest_pause: Duration,
+    /// How often what was declared is declared again, in case somebody has taken it away.
+    pub upkeep: Duration,
     /// Where the management API is, such as `http://rabbit:15672`; without it, at port 15672 of the broker's host, or over
     /// https at port 15671 when the broker is spoken to over TLS. Only [`survey`](Transport::survey) asks it.
     pub management_url: Option<String>,
@@ -76,6 +81,8 @@ impl Default for RabbitMqOptions {
         Self {
             name: "bus".to_owned(),
             publish_timeout: super::PUBLISH_TIMEOUT,
+            longest_pause: LONGEST_PAUSE,
+            upkeep: UPKEEP_INTERVAL,
             management_url: None,
             tls: TlsOptions::default(),
         }
@@ -111,14 +118,15 @@ impl RabbitMq {
                 format!("`{url}` is not the address of a RabbitMQ server"),
             ));
         };
-        let RabbitMqOptions { name, publish_timeout, management_url, tls } = options;
+        let RabbitMqOptions { name, publish_timeout, longest_pause, upkeep, management_url, tls } = options;
         let address = Arc::new(Address::new(url, tls));
         let declared = Arc::new(Declared::default());
-        let pace = Arc::new(Pace::default());
+        let pace = Arc::new(Pace::new(longest_pause));
         let consuming =
-            Link::start(Role::Consume, address.clone(), &name, declared.clone(), pace.clone()).await?;
+            Link::start(Role::Consume, address.clone(), &name, declared.clone(), pace.clone(), upkeep)
+                .await?;
         let publishing =
-            match Link::start(Role::Publish, address.clone(), &name, declared.clone(), pace).await {
+            match Link::start(Role::Publish, address.clone(), &name, declared.clone(), pace, upkeep).await {
                 Ok(link) => link,
                 Err(error) => {
                     consuming.stop();
@@ -126,7 +134,8 @@ impl RabbitMq {
                 }
             };
         let server = consuming.live().map_or_else(|| "RabbitMQ".to_owned(), |live| live.server.clone());
-        let publisher = Publishing::start(publishing.clone(), publish_timeout);
+        let mender = Mender::new(declared.clone(), consuming.clone());
+        let publisher = Publishing::start(publishing.clone(), mender, publish_timeout);
         Ok(Self {
             address,
             consuming,

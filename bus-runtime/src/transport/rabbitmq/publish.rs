@@ -18,7 +18,10 @@ use crate::transport::{Confirmation, wire};
 
 mod channel;
 mod in_flight;
+mod mend;
 mod task;
+
+pub(super) use self::mend::Mender;
 
 /// How many publishes may be under way. Larger windows are not faster, as lapin goes through all of them for each confirm.
 const IN_FLIGHT_MAX: usize = 1024;
@@ -33,6 +36,7 @@ pub(super) struct Publishing {
     bytes: Arc<Semaphore>,
     closed: Arc<AtomicBool>,
     limit: Duration,
+    mender: Arc<Mender>,
 }
 
 /// One message to publish.
@@ -108,7 +112,7 @@ impl Job {
 }
 
 impl Publishing {
-    pub(super) fn start(link: Arc<Link>, limit: Duration) -> Self {
+    pub(super) fn start(link: Arc<Link>, mender: Arc<Mender>, limit: Duration) -> Self {
         let (jobs, incoming) = mpsc::channel(IN_FLIGHT_MAX);
         crate::seam::spawn("rabbitmq-publish", task::Task::new(link.clone(), incoming).run());
         Self {
@@ -118,15 +122,25 @@ impl Publishing {
             bytes: Arc::new(Semaphore::new(IN_FLIGHT_KIB_MAX)),
             closed: Arc::new(AtomicBool::new(false)),
             limit,
+            mender,
         }
     }
 
-    /// Publishes a message and waits for the confirm. Both semaphores are fair, so that the order of the first polls is kept.
+    /// Publishes a message and waits for the confirm; once more, when what it needs to arrive had been taken away.
     pub(super) async fn publish(self, envelope: Arc<Envelope>) -> Result<Confirmation, Error> {
+        let deadline = Instant::now() + self.limit;
+        let outcome = self.publish_once(envelope.clone(), deadline).await;
+        if self.mender.mends(&envelope, &outcome).await {
+            return self.publish_once(envelope, deadline).await;
+        }
+        outcome
+    }
+
+    /// Both semaphores are fair, so that the order of the first polls is kept.
+    async fn publish_once(&self, envelope: Arc<Envelope>, deadline: Instant) -> Result<Confirmation, Error> {
         if self.closed.load(Ordering::Acquire) {
             return Err(reply::closed());
         }
-        let deadline = Instant::now() + self.limit;
         let frame_max = self.link.live().map_or(wire::FRAME_BYTES_MAX, |live| live.frame_max());
         let message = Message::new(envelope, frame_max)?;
         let kib = u32::try_from(message.envelope.body.len() / 1024).unwrap_or(u32::MAX);
