@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 
 mod banner;
 mod check;
+mod dlq;
 mod drift;
 mod explain;
 mod handlers;
@@ -29,7 +30,7 @@ pub use run::RunArgs;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   success, and a clean end after SIGTERM or SIGINT
-  1   the answer is bad: `check` found problems, `topology diff` differences, nobody receives a message
+  1   the answer is bad: `check` found problems, `topology diff` differences, nobody receives a message, a replay was aborted
   2   the command line or its input is wrong
   3   some of it could not be done
   69  the broker can't be reached
@@ -73,6 +74,8 @@ enum Output {
     Table,
     /// One document for programs.
     Json,
+    /// One JSON object a line.
+    Jsonl,
 }
 
 /// How the log is printed.
@@ -130,6 +133,8 @@ pub enum Command {
     /// Publish a message by hand
     #[command(visible_alias = "send")]
     Publish(publish::PublishArgs),
+    /// Look at dead letters, replay, export, import and delete them
+    Dlq(dlq::DlqArgs),
     /// Check the handlers against each other, without a broker
     Check(check::CheckArgs),
     /// Show, compare, declare or export the exchanges, queues and bindings that the handlers need
@@ -209,6 +214,10 @@ impl App {
             Command::Publish(arguments) => {
                 log::install(options, log_format);
                 publish::publish(app, arguments)
+            }
+            Command::Dlq(arguments) => {
+                log::install(options, log_format);
+                dlq::dlq(app, &arguments, format)
             }
             Command::Check(arguments) => check::check(&app, &arguments),
             Command::Topology(arguments) => topology::topology(app, &arguments, format),
