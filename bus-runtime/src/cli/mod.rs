@@ -134,7 +134,7 @@ pub enum Command {
     #[command(visible_alias = "send")]
     Publish(publish::PublishArgs),
     /// Look at dead letters, replay, export, import and delete them
-    Dlq(dlq::DlqArgs),
+    Dlq(Box<dlq::DlqArgs>),
     /// Check the handlers against each other, without a broker
     Check(check::CheckArgs),
     /// Show, compare, declare or export the exchanges, queues and bindings that the handlers need
@@ -217,7 +217,7 @@ impl App {
             }
             Command::Dlq(arguments) => {
                 log::install(options, log_format);
-                dlq::dlq(app, &arguments, format)
+                dlq::dlq(&app, &arguments, format)
             }
             Command::Check(arguments) => check::check(&app, &arguments),
             Command::Topology(arguments) => topology::topology(app, &arguments, format),

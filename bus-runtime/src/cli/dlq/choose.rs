@@ -61,18 +61,18 @@ impl Choose {
             .map(|text| Expression::parse(&text, &Letter::FIELDS))
             .transpose()
             .map_err(|error| Error::new(ErrorKind::InvalidName, format!("--where: {error}")))?;
-        let mut selection = Selection::default();
-        selection.queues = queue;
-        selection.handler = handler;
-        selection.reason = reason;
-        selection.error = error;
-        selection.message_type = message_type;
-        selection.key = key;
-        selection.older = older;
-        selection.newer = newer;
-        selection.ids = id;
-        selection.group = group;
-        selection.expression = expression;
-        Ok(selection)
+        Ok(Selection {
+            queues: queue,
+            handler,
+            reason,
+            error,
+            message_type,
+            key,
+            older,
+            newer,
+            ids: id,
+            group,
+            expression,
+        })
     }
 }

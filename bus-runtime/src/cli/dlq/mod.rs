@@ -110,8 +110,8 @@ const REFUSED: u8 = 2;
 /// There is no such letter.
 const NOT_FOUND: u8 = 1;
 
-pub(super) fn dlq(app: App, arguments: &DlqArgs, format: Output) -> ExitCode {
-    let done = is_remote(&app).and_then(|()| {
+pub(super) fn dlq(app: &App, arguments: &DlqArgs, format: Output) -> ExitCode {
+    let done = is_remote(app).and_then(|()| {
         block_on(async {
             let letters = app.dead_letters().await?;
             let done = work(&letters, &app.app_name(), arguments, format).await;

@@ -8,6 +8,7 @@ use crate::cli::Output;
 use crate::cli::report::lines;
 use crate::cli::table::Table;
 use crate::dead_letters::{Group, Groups, Letter, Listing, QueueStats, Record};
+use crate::names::QueueName;
 use crate::seam;
 
 /// How much of an error stands in a table.
@@ -21,7 +22,7 @@ pub(super) fn letters(count: u64) -> String {
     }
 }
 
-fn document(schema: &str, items: Vec<Value>, more: &[(&str, Value)], format: Output) -> String {
+fn document(schema: &str, items: &[Value], more: &[(&str, Value)], format: Output) -> String {
     let mut document = json!({ "schema": schema, "items": items });
     for (name, value) in more {
         document[*name] = value.clone();
@@ -35,9 +36,9 @@ fn document(schema: &str, items: Vec<Value>, more: &[(&str, Value)], format: Out
 pub(super) fn listing(listing: &Listing, format: Output) -> String {
     let now = seam::wall_clock();
     if format != Output::Table {
-        let items = listing.letters.iter().map(|letter| value(letter, now)).collect();
+        let items: Vec<_> = listing.letters.iter().map(|letter| value(letter, now)).collect();
         let more = [("total", listing.total.into()), ("is_cut", listing.is_cut.into())];
-        return document("bus.dlq/1", items, &more, format);
+        return document("bus.dlq/1", &items, &more, format);
     }
     if listing.letters.is_empty() {
         return match listing.total {
@@ -202,8 +203,8 @@ pub(super) fn groups(groups: &Groups, format: Output) -> String {
                 "last": time(group.last),
             })
         };
-        let items = groups.groups.iter().map(value).collect();
-        return document("bus.dlq-groups/1", items, &[("others", groups.others.into())], format);
+        let items: Vec<_> = groups.groups.iter().map(value).collect();
+        return document("bus.dlq-groups/1", &items, &[("others", groups.others.into())], format);
     }
     if groups.groups.is_empty() {
         return "no dead letters\n".to_owned();
@@ -237,7 +238,7 @@ pub(super) fn stats(stats: &[QueueStats], format: Output) -> String {
         let value = |queue: &QueueStats| {
             json!({
                 "dead_queue": queue.queue.as_str(),
-                "queues": queue.of.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+                "queues": queue.of.iter().map(QueueName::as_str).collect::<Vec<_>>(),
                 "letters": queue.letters,
                 "bytes": queue.bytes,
                 "reasons": queue.reasons,
@@ -245,7 +246,8 @@ pub(super) fn stats(stats: &[QueueStats], format: Output) -> String {
                 "newest": time(queue.newest),
             })
         };
-        return document("bus.dlq-stats/1", stats.iter().map(value).collect(), &[], format);
+        let items: Vec<_> = stats.iter().map(value).collect();
+        return document("bus.dlq-stats/1", &items, &[], format);
     }
     let now = seam::wall_clock();
     let mut table = Table::new(&["dead letters", "count", "bytes", "oldest", "newest", "reasons"]);

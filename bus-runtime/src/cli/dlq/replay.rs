@@ -105,14 +105,14 @@ pub(super) async fn replay(
 impl ReplayArgs {
     fn replay(&self) -> Result<Replay, Error> {
         let Self { to, limit, rate, canary, abort_over, canary_wait, keep, dry_run, choose: _ } = self;
-        let mut replay = Replay::default();
-        replay.to = to.as_deref().map(QueueName::new).transpose()?;
-        replay.limit = *limit;
-        replay.per_second = *rate;
-        replay.canary = canary.map(|count| Canary { count, abort_over: *abort_over, wait: *canary_wait });
-        replay.keep = *keep;
-        replay.dry_run = *dry_run;
-        Ok(replay)
+        Ok(Replay {
+            to: to.as_deref().map(QueueName::new).transpose()?,
+            limit: *limit,
+            per_second: *rate,
+            canary: canary.map(|count| Canary { count, abort_over: *abort_over, wait: *canary_wait }),
+            keep: *keep,
+            dry_run: *dry_run,
+        })
     }
 }
 
