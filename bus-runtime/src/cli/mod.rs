@@ -15,7 +15,10 @@ mod dlq;
 mod drift;
 mod explain;
 mod handlers;
+#[cfg(feature = "admin")]
+mod health;
 mod log;
+mod notify;
 mod publish;
 mod report;
 mod run;
@@ -30,7 +33,7 @@ pub use run::RunArgs;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   success, and a clean end after SIGTERM or SIGINT
-  1   the answer is bad: `check` found problems, `topology diff` differences, nobody receives a message, a replay was aborted
+  1   the answer is bad: `check` found problems, `topology diff` differences, `health` an unhealthy program, nobody receives a message, a replay was aborted
   2   the command line or its input is wrong
   3   some of it could not be done
   69  the broker can't be reached
@@ -133,6 +136,9 @@ pub enum Command {
     /// Publish a message by hand
     #[command(visible_alias = "send")]
     Publish(publish::PublishArgs),
+    /// Ask the program that runs on this machine whether it does its work; 1 when it does not
+    #[cfg(feature = "admin")]
+    Health(health::HealthArgs),
     /// Look at dead letters, replay, export, import and delete them
     Dlq(Box<dlq::DlqArgs>),
     /// Check the handlers against each other, without a broker
@@ -215,6 +221,8 @@ impl App {
                 log::install(options, log_format);
                 publish::publish(app, arguments)
             }
+            #[cfg(feature = "admin")]
+            Command::Health(arguments) => health::health(&app, &arguments, format),
             Command::Dlq(arguments) => {
                 log::install(options, log_format);
                 dlq::dlq(&app, &arguments, format)
@@ -286,6 +294,15 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Error> {
 
 /// How long blocking handlers may go on after everything else has ended.
 const BLOCKING_GRACE: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Reads the address of the admin port on the command line.
+#[cfg(feature = "admin")]
+fn admin_port(text: &str) -> Result<crate::admin::AdminPort, String> {
+    crate::admin::AdminPort::parse(text).map_err(|error| {
+        let help = error.help().unwrap_or_default();
+        format!("{error}: {help}")
+    })
+}
 
 /// Reads a duration of the command line.
 fn duration(text: &str) -> Result<std::time::Duration, String> {
