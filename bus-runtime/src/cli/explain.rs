@@ -33,6 +33,7 @@ pub(super) fn explain(plan: &Plan, arguments: &ExplainArgs, format: Output) -> E
     report::print(&match format {
         Output::Table => text(&key, &asked),
         Output::Json => document(&key, &asked),
+        Output::Jsonl => report::compact(&document(&key, &asked)),
     })
 }
 

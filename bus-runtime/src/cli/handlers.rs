@@ -36,6 +36,7 @@ pub(super) fn handlers(app: &App, arguments: &HandlersArgs, format: Output) -> E
         Some(HandlersCommand::Ls) | None => report::print(&match format {
             Output::Table => table(&plan),
             Output::Json => document(&plan),
+            Output::Jsonl => report::compact(&document(&plan)),
         }),
     }
 }

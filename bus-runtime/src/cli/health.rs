@@ -64,6 +64,7 @@ pub(super) fn health(app: &App, arguments: &HealthArgs, format: Output) -> ExitC
         Ok((_, Ok((status, body)))) => {
             let printed = report::print(&match format {
                 Output::Json => body,
+                Output::Jsonl => report::compact(&body),
                 Output::Table => told(&body),
             });
             if status == 200 { printed } else { ExitCode::from(UNHEALTHY) }

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 
 mod banner;
 mod check;
+mod dlq;
 mod drift;
 mod explain;
 mod handlers;
@@ -32,7 +33,7 @@ pub use run::RunArgs;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   success, and a clean end after SIGTERM or SIGINT
-  1   the answer is bad: `check` found problems, `topology diff` differences, `health` an unhealthy program, nobody receives a message
+  1   the answer is bad: `check` found problems, `topology diff` differences, `health` an unhealthy program, nobody receives a message, a replay was aborted
   2   the command line or its input is wrong
   3   some of it could not be done
   69  the broker can't be reached
@@ -76,6 +77,8 @@ enum Output {
     Table,
     /// One document for programs.
     Json,
+    /// One JSON object a line.
+    Jsonl,
 }
 
 /// How the log is printed.
@@ -136,6 +139,8 @@ pub enum Command {
     /// Ask the program that runs on this machine whether it does its work; 1 when it does not
     #[cfg(feature = "admin")]
     Health(health::HealthArgs),
+    /// Look at dead letters, replay, export, import and delete them
+    Dlq(Box<dlq::DlqArgs>),
     /// Check the handlers against each other, without a broker
     Check(check::CheckArgs),
     /// Show, compare, declare or export the exchanges, queues and bindings that the handlers need
@@ -218,6 +223,10 @@ impl App {
             }
             #[cfg(feature = "admin")]
             Command::Health(arguments) => health::health(&app, &arguments, format),
+            Command::Dlq(arguments) => {
+                log::install(options, log_format);
+                dlq::dlq(&app, &arguments, format)
+            }
             Command::Check(arguments) => check::check(&app, &arguments),
             Command::Topology(arguments) => topology::topology(app, &arguments, format),
             Command::Definitions(arguments) => topology::export(&app, &arguments),

@@ -25,6 +25,25 @@ pub(super) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// Tells how far something is, or what was done, without a word in the result.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// A document as JSON lines: its items, one a line; the whole document on one line when it has none.
+pub(super) fn lines(document: &serde_json::Value) -> String {
+    match document["items"].as_array() {
+        Some(items) => items.iter().map(|item| format!("{item}\n")).collect(),
+        None => format!("{document}\n"),
+    }
+}
+
+/// A printed document as JSON lines: see [`lines`].
+pub(super) fn compact(document: &str) -> String {
+    // Whoever printed it made it of a value.
+    lines(&serde_json::from_str(document).unwrap_or_default())
+}
+
 /// Prints a result.
 pub(super) fn print(text: &str) -> ExitCode {
     match std::io::stdout().lock().write_all(text.as_bytes()) {

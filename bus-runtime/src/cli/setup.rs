@@ -81,6 +81,7 @@ async fn work(provision: &Provision, arguments: &SetupArgs, format: Output) -> R
         return Ok(report::print(&match format {
             Output::Table => drift::table(provision, &drift) + &impact(&doomed, drift.unseen.as_deref()),
             Output::Json => drift::document(provision, &drift, &doomed),
+            Output::Jsonl => report::compact(&drift::document(provision, &drift, &doomed)),
         }));
     }
     if !doomed.is_empty() {
@@ -93,6 +94,7 @@ async fn work(provision: &Provision, arguments: &SetupArgs, format: Output) -> R
     let printed = report::print(&match format {
         Output::Table => table(provision, &applied),
         Output::Json => document(&applied),
+        Output::Jsonl => report::compact(&document(&applied)),
     });
     let differs = applied.left.changes.iter().any(|change| change.remedy() == Remedy::Recreate);
     Ok(match (differs, applied.held.is_empty()) {

@@ -69,6 +69,7 @@ fn print(app: &App, format: Output) -> ExitCode {
     with_plan(app, |plan| match format {
         Output::Table => table(&plan.topology),
         Output::Json => document(&plan.topology),
+        Output::Jsonl => report::compact(&document(&plan.topology)),
     })
 }
 
@@ -111,6 +112,7 @@ fn diff(mut app: App, arguments: &DiffArgs, format: Output) -> ExitCode {
     let printed = report::print(&match format {
         Output::Table => drift::table(&provision, &drift),
         Output::Json => drift::document(&provision, &drift, &[]),
+        Output::Jsonl => report::compact(&drift::document(&provision, &drift, &[])),
     });
     match drift {
         Drift { changes, .. } if changes.is_empty() => printed,
