@@ -17,11 +17,13 @@ pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(25);
 const URL_VARIABLES: [&str; 4] = ["BROKER_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
 
 /// Every `BUS_*` variable that means something.
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 21] = [
+    "BUS_ACK_TIMEOUT",
     "BUS_CONCURRENCY",
     "BUS_DECLARE",
     "BUS_EXCHANGE",
     "BUS_EXCLUDE",
+    "BUS_GROUPS",
     "BUS_LOG_FORMAT",
     "BUS_MANAGEMENT_URL",
     "BUS_OUTPUT",
@@ -39,6 +41,10 @@ const KNOWN: [&str; 19] = [
     "BUS_WAIT_FOR_BROKER",
 ];
 
+/// Variables that bear our prefix by mistake: their names are those of other programs.
+const MEANT: [(&str, &str); 3] =
+    [("BUS_HANDLERS", "HANDLERS"), ("BUS_BROKER_URL", "BROKER_URL"), ("BUS_URL", "BROKER_URL")];
+
 /// The settings of an app. What the code sets wins over what the environment says, but for the command line.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -51,6 +57,8 @@ pub struct Config {
     pub handlers: Vec<String>,
     /// None of the handlers that match one of these globs: `BUS_EXCLUDE`.
     pub exclude: Vec<String>,
+    /// Only handlers of these groups: `BUS_GROUPS`.
+    pub groups: Vec<String>,
     /// How long to try to reach a broker that is away at start: `BUS_WAIT_FOR_BROKER`. `None` is for ever for `run`, and not at
     /// all for everything else.
     pub wait_for_broker: Option<Patience>,
@@ -58,6 +66,8 @@ pub struct Config {
     pub grace: Duration,
     /// How long a publish waits for its confirm: `BUS_PUBLISH_TIMEOUT`.
     pub publish_timeout: Duration,
+    /// How long the broker waits for an acknowledgement, which `check` and the start compare with: `BUS_ACK_TIMEOUT`.
+    pub ack_timeout: Duration,
     /// What is declared at start: `BUS_DECLARE`.
     pub declare: Declare,
     /// Where RabbitMQ's management API is, which `topology diff` sees bindings through: `BUS_MANAGEMENT_URL`. `None` is port
@@ -92,6 +102,8 @@ impl Default for Config {
             require_broker: false,
             handlers: Vec::new(),
             exclude: Vec::new(),
+            groups: Vec::new(),
+            ack_timeout: crate::check::ACK_TIMEOUT_DEFAULT,
             wait_for_broker: None,
             grace: GRACE_DEFAULT,
             publish_timeout: PUBLISH_TIMEOUT,
@@ -141,6 +153,7 @@ impl Config {
             require_broker: vars.flag("BUS_REQUIRE_BROKER")?,
             handlers: vars.list("HANDLERS"),
             exclude: vars.list("BUS_EXCLUDE"),
+            groups: vars.list("BUS_GROUPS"),
             declare: vars.declare()?,
             management_url: vars.get("BUS_MANAGEMENT_URL").map(str::to_owned),
             tls: vars.tls()?,
@@ -158,6 +171,9 @@ impl Config {
         };
         if let Some(timeout) = vars.duration("BUS_PUBLISH_TIMEOUT")? {
             config.publish_timeout = timeout;
+        }
+        if let Some(timeout) = vars.duration("BUS_ACK_TIMEOUT")? {
+            config.ack_timeout = timeout;
         }
         if let Some(timeout) = vars.duration("BUS_TIMEOUT")? {
             config.plan.timeout = (!timeout.is_zero()).then_some(timeout);
@@ -272,9 +288,12 @@ impl Vars {
         let names = self.0.keys().map(String::as_str);
         names
             .filter(|name| name.starts_with("BUS_") && !KNOWN.contains(name))
-            .map(|name| match closest(name, KNOWN) {
-                Some(known) => format!("environment variable {name} is not used; did you mean {known}?"),
-                None => format!("environment variable {name} is not used"),
+            .map(|name| {
+                let meant = MEANT.iter().find(|(wrong, _)| *wrong == name).map(|(_, meant)| *meant);
+                match meant.or_else(|| closest(name, KNOWN)) {
+                    Some(known) => format!("environment variable {name} is not used; did you mean {known}?"),
+                    None => format!("environment variable {name} is not used"),
+                }
             })
             .collect()
     }
@@ -358,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_names_its_variable() {
+    fn o4_a_bad_value_names_its_variable() {
         let table = [
             ("BUS_CONCURRENCY", "0"),
             ("BUS_PREFETCH", "many"),
@@ -378,10 +397,12 @@ mod tests {
 
     #[test]
     fn a_misspelt_variable_is_pointed_out() {
-        let config = from(&[("BUS_PREFTECH", "8"), ("BUS_STOP_AREA", "x"), ("BUS_PREFETCH", "8")]).unwrap();
+        let config =
+            from(&[("BUS_PREFTECH", "8"), ("BUS_STOP_AREA", "x"), ("BUS_HANDLERS", "wiki::*")]).unwrap();
         assert_eq!(
             config.warnings,
             [
+                "environment variable BUS_HANDLERS is not used; did you mean HANDLERS?",
                 "environment variable BUS_PREFTECH is not used; did you mean BUS_PREFETCH?",
                 "environment variable BUS_STOP_AREA is not used"
             ]

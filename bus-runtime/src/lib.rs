@@ -17,12 +17,14 @@ mod policy;
 #[path = "private.rs"]
 pub mod __private;
 mod registration;
+mod shape;
 
 // Start-up: pure functions from registrations to a plan.
 pub mod routing;
 pub mod topology;
 
 // On the broker: what is declared, and whose it is.
+pub mod check;
 pub mod provision;
 
 // Transports: what carries messages.
@@ -120,9 +122,10 @@ pub use outcome::{
 pub use policy::{AckMode, JITTER_BUCKETS, OnError, RetryPolicy};
 pub use publish::{Publish, Publisher};
 pub use registration::{
-    ErrorHook, Filter, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, RetryOptions, Subject,
-    Timeout,
+    ErrorHook, Filter, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, MessageRegistration,
+    PublishRegistration, RetryOptions, Subject, Timeout,
 };
+pub use shape::Shape;
 pub use shutdown::Shutdown;
 pub use transport::embedded::EmbeddedBroker;
 

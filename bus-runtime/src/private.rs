@@ -22,8 +22,8 @@ pub use crate::message::{Command, Event, Message, Task};
 pub use crate::outcome::{Disposition, HandlerError, IntoOutcome, IntoOutcomeOf, Outcome, Rejection};
 pub use crate::policy::{AckMode, OnError};
 pub use crate::registration::{
-    ErrorRegistration, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, NO_OPTIONS, RetryOptions,
-    Timeout,
+    ErrorRegistration, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, MessageRegistration,
+    NO_OPTIONS, PublishRegistration, RetryOptions, Timeout,
 };
 pub use crate::topology::{ExchangeKind, Overflow, QueueType};
 pub use crate::transport::BoxFuture;

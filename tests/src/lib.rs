@@ -12,3 +12,4 @@ pub mod node;
 pub mod proxy;
 pub mod quoted;
 pub mod raw_client;
+pub mod rows;

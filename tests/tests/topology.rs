@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy does not see that these scenarios are tests")]
 
+#[path = "topology/checks.rs"]
+mod checks;
 #[cfg(unix)]
 #[path = "topology/commands.rs"]
 mod commands;

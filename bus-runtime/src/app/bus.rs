@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{App, Broker};
+use crate::check;
 use crate::config::Config;
 use crate::counters::{Counters, HandlerStats, Stats};
 use crate::error::Error;
@@ -81,6 +82,9 @@ pub(super) async fn prepare(
     }
     if config.declare != Declare::Never {
         provision::cut_off(&*transport, &plan.renamed).await?;
+    }
+    for slow in check::slow(&plan, config.ack_timeout) {
+        tracing::warn!(code = slow.code, help = slow.help, "{}", slow.message);
     }
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
