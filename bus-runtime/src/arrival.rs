@@ -22,6 +22,8 @@ pub(crate) struct Arrival {
     pub(crate) instance: Option<String>,
     pub(crate) requeues: u32,
     pub(crate) first_failed_at: Option<SystemTime>,
+    /// Where its fate is to be told, and its number there: somebody has replayed it and waits.
+    pub(crate) awaited: Option<(QueueName, i64)>,
 }
 
 impl Arrival {
@@ -45,6 +47,9 @@ impl Arrival {
             requeues: number(header::REQUEUES, REQUEUES_MAX),
             first_failed_at: own(header::FIRST_FAILED_AT)
                 .and_then(|time| humantime::parse_rfc3339(time).ok()),
+            awaited: own(header::REPLAY_TO)
+                .and_then(|name| QueueName::new(name).ok())
+                .zip(headers.int(header::REPLAY)),
             metadata: Metadata {
                 exchange: exchange.unwrap_or_else(|| envelope.exchange.clone()),
                 routing_key: routing_key.unwrap_or_else(|| envelope.routing_key.clone()),

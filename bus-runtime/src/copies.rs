@@ -126,6 +126,30 @@ pub(crate) fn forget_deaths(headers: &mut Headers) {
     });
 }
 
+/// Removes what workers wrote about attempts and failures, so that the message is as new.
+pub(crate) fn forget_story(headers: &mut Headers) {
+    const STORY: [&str; 17] = [
+        header::ATTEMPT,
+        header::REQUEUES,
+        header::REASON,
+        header::ERROR,
+        header::ERROR_TYPE,
+        header::HANDLER,
+        header::QUEUE,
+        header::WORKER,
+        header::MEMBER,
+        header::INSTANCE,
+        header::FIRST_FAILED_AT,
+        header::LAST_FAILED_AT,
+        header::EXCHANGE,
+        header::ROUTING_KEY,
+        header::REPLAY,
+        header::REPLAY_TO,
+        header::FATE,
+    ];
+    headers.retain(|name, _| !STORY.contains(&name) && name != "CC" && name != "BCC");
+}
+
 fn rfc3339(time: SystemTime) -> String {
     humantime::format_rfc3339_millis(time).to_string()
 }

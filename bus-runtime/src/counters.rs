@@ -17,6 +17,7 @@ pub(crate) struct Counters {
     pub(crate) discarded: Counter,
     pub(crate) published: Counter,
     pub(crate) slot_wait: TimeCounter,
+    pub(crate) stuck: Gauge,
 }
 
 /// A number that only grows.
@@ -30,6 +31,24 @@ impl Counter {
 
     pub(crate) fn add(&self, count: usize) {
         self.0.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A number that grows and shrinks.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge(AtomicU64);
+
+impl Gauge {
+    pub(crate) fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn take_one(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {
@@ -97,4 +116,6 @@ pub struct HandlerStats {
     /// For how long all slots of its queue were taken while the next message was there already. When this grows as fast as
     /// time does, the handler needs more `concurrency`, or more workers.
     pub slot_wait: Duration,
+    /// Calls that go on now although they have timed out, each in its slot: a plain `fn` cannot be interrupted.
+    pub stuck: u64,
 }

@@ -256,6 +256,14 @@ pub mod header {
     pub const WORKER: &str = "bus-worker";
     /// How often a handler asked for the message to be requeued.
     pub const REQUEUES: &str = "bus-requeues";
+    /// How often the message was replayed from the dead letters.
+    pub const REPLAYS: &str = "bus-replays";
+    /// The number of a replayed message whose fate somebody waits for.
+    pub const REPLAY: &str = "bus-replay";
+    /// The queue where the fate of a replayed message is told.
+    pub const REPLAY_TO: &str = "bus-replay-to";
+    /// What became of a replayed message: `handled` or `dead`.
+    pub const FATE: &str = "bus-fate";
     /// Version of the message's type.
     pub const VERSION: &str = "bus-version";
     /// The exchange that a delayed message goes to when it is due.

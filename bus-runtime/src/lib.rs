@@ -3,6 +3,7 @@
 extern crate self as bus_runtime;
 
 // Vocabulary: pure words, no async, no clock.
+mod base64;
 pub mod binding_key;
 mod broker_url;
 mod envelope;
@@ -51,6 +52,10 @@ mod rename;
 mod seam;
 mod shutdown;
 mod worker;
+
+// Dead letters, and the language that chooses among them.
+pub mod dead_letters;
+pub mod expression;
 
 // Wiring.
 mod app;

@@ -221,6 +221,7 @@ impl HandlerError {
         }
     }
 
+    /// The text says that it panicked, and where.
     pub(crate) fn panic(text: String) -> Self {
         Self { cause: Cause::Panic(text), type_name: "panic", disposition: None }
     }
@@ -285,7 +286,7 @@ impl fmt::Display for HandlerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
             Cause::Error(error) => error.fmt(f),
-            Cause::Panic(text) => write!(f, "panicked: {text}"),
+            Cause::Panic(text) => f.write_str(text),
             Cause::Timeout(after) => write!(f, "timed out after {after:?}"),
             Cause::Decided(outcome) => write!(f, "the handler decided {outcome:?}"),
         }

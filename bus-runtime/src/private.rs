@@ -219,8 +219,13 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    let _ = delivery;
-    crate::seam::blocking(handler).await
+    let held = delivery.scope().hold();
+    let run = move || {
+        // Also when it panics.
+        let _held = held;
+        handler()
+    };
+    crate::seam::blocking(|| crate::middleware::carrying_place(run)).await
 }
 
 /// The identity of a function item.

@@ -1,8 +1,9 @@
 //! What surrounds one call of a handler: the app, the handler's entry, and what it has published so far.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures_util::future::join_all;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::delivery::Metadata;
 use crate::envelope::{Envelope, Text, header};
@@ -33,6 +34,8 @@ pub(crate) struct Scope {
     right: Arc<Right>,
     /// Held by who acknowledges early: of two at once, one waits for what the other sends.
     acknowledging: tokio::sync::Mutex<()>,
+    /// Whose permit is taken for as long as a plain function runs.
+    blocking: OnceLock<Arc<Semaphore>>,
 }
 
 /// The instance that a method is called for.
@@ -75,8 +78,16 @@ impl Scope {
         metadata: Metadata,
         right: Arc<Right>,
     ) -> Self {
-        let stage = Mutex::new(Stage::Open(Open::default()));
-        Self { hub, entry, metadata, instance: None, stage, right, acknowledging: Default::default() }
+        Self {
+            hub,
+            entry,
+            metadata,
+            instance: None,
+            stage: Mutex::new(Stage::Open(Open::default())),
+            right,
+            acknowledging: Default::default(),
+            blocking: OnceLock::new(),
+        }
     }
 
     /// The call of a method for one of the instances that were found.
@@ -84,6 +95,17 @@ impl Scope {
         let name = instance.key.clone().unwrap_or_else(|| position.to_string());
         self.instance = Some(Called { instance, name });
         self
+    }
+
+    /// For the thread of a plain function to hold until it returns.
+    pub(crate) fn hold(&self) -> Option<OwnedSemaphorePermit> {
+        let one = self.blocking.get_or_init(|| Arc::new(Semaphore::new(1)));
+        Arc::clone(one).try_acquire_owned().ok()
+    }
+
+    /// What has a permit again when the plain function has returned; `None` when it has, or never began.
+    pub(crate) fn goes_on(&self) -> Option<Arc<Semaphore>> {
+        self.blocking.get().filter(|one| one.available_permits() == 0).map(Arc::clone)
     }
 
     pub(crate) fn instance(&self) -> Option<&Instance> {

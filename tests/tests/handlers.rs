@@ -16,6 +16,8 @@ mod installed;
 mod command;
 #[path = "handlers/controllers.rs"]
 mod controllers;
+#[path = "handlers/dead_letters.rs"]
+mod dead_letters;
 #[path = "handlers/early.rs"]
 mod early;
 #[path = "handlers/errors.rs"]
@@ -34,6 +36,8 @@ mod ordering;
 mod publish;
 #[path = "handlers/renamed.rs"]
 mod renamed;
+#[path = "handlers/replays.rs"]
+mod replays;
 #[path = "handlers/retry.rs"]
 mod retry;
 #[path = "handlers/settle.rs"]
@@ -144,6 +148,15 @@ on_both! {
     instances::a_forged_instance_does_not_count,
     instances::instances_are_called_side_by_side,
     controllers::every_mistake_is_a_start_up_error,
+    dead_letters::r10_a_dead_letter_tells_everything,
+    dead_letters::r10_what_the_broker_moved_is_shown_and_replayed,
+    dead_letters::r11_looking_shows_different_letters_and_changes_nothing,
+    replays::r11_a_replay_calls_the_handler_as_new,
+    replays::r11_a_replay_is_for_the_member_that_failed,
+    replays::canaries_go_first,
+    replays::a_replay_that_cannot_go_on_loses_nothing,
+    replays::export_and_import_bring_everything_back,
+    dead_letters::r12_a_full_dead_letter_queue_loses_nothing,
     ordering::ordered_by_a_field_keeps_each_key_in_order,
     ordering::ordered_by_a_header_or_a_word,
     ordering::a_retry_leaves_its_place,

@@ -9,5 +9,9 @@
 
 #[path = "worst/ending.rs"]
 mod ending;
+#[path = "worst/inside.rs"]
+mod inside;
+#[path = "worst/killed.rs"]
+mod killed;
 #[path = "worst/worker.rs"]
 mod worker;

@@ -12,6 +12,7 @@ use super::{App, Broker};
 use crate::check;
 use crate::config::Config;
 use crate::counters::{Counters, HandlerStats, Stats};
+use crate::dead_letters::DeadLetters;
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::middleware::Layers;
@@ -76,6 +77,7 @@ pub(super) async fn prepare(
         Broker::Embedded(broker) => (Arc::new(broker.clone()), Some(broker)),
         Broker::Other(transport) => (transport, None),
     };
+    crate::middleware::note_places();
     provision::declare(&*transport, &plan, config.declare).await?;
     if provision::is_worth_a_note(config.declare, &plan.topology, embedded.is_some()) {
         provision::remember(&transport, &plan.topology, &app.owner(&config)).await;
@@ -191,6 +193,13 @@ impl Bus {
         &self.running
     }
 
+    /// The dead letters of this app, to look at and to replay.
+    #[must_use]
+    pub fn dead_letters(&self) -> DeadLetters {
+        let hub = &self.running.hub;
+        DeadLetters::new(Arc::clone(&hub.transport), &self.running.plan, hub.settings.prefix.clone())
+    }
+
     /// Waits until nothing is queued, in flight or due now: all handlers have ended, and so have those of what they published.
     /// On a broker that others use too, it waits for their messages in the queues of this app as well.
     ///
@@ -268,6 +277,7 @@ impl Running {
             discarded: counters.discarded.get(),
             published: counters.published.get(),
             slot_wait: counters.slot_wait.get(),
+            stuck: counters.stuck.get(),
         });
         Stats { published, unroutable, handlers: handlers.collect() }
     }

@@ -11,6 +11,7 @@ use tower_service::Service;
 use crate::broker_url::BrokerUrl;
 use crate::check::{self, Finding, Lock, Program};
 use crate::config::{Config, Patience};
+use crate::dead_letters::DeadLetters;
 use crate::delivery::Delivery;
 use crate::error::{BoxError, Error, ErrorKind, Place};
 use crate::extract::{Arguments, StateMap};
@@ -258,7 +259,8 @@ impl App {
     }
 
     /// Connects, declares, consumes and returns a handle to publish with. Other than [`run`](Self::run) it touches nothing
-    /// global, and it accepts an app without handlers.
+    /// global but the panic hook, which notes where handlers panic and calls the one that was there, and it accepts an app
+    /// without handlers.
     ///
     /// # Errors
     /// Whatever keeps the app from running: see [`ErrorKind`].
@@ -312,6 +314,20 @@ impl App {
         let plan = self.plan_with(&config).map_err(first)?;
         let transport = self.connect_only().await?;
         Ok(Provision::new(transport, &plan, self.owner(&config)))
+    }
+
+    /// Connects to the dead letters of the app; starts nothing.
+    ///
+    /// # Errors
+    /// Whatever keeps the app from connecting, or its handlers from fitting together.
+    ///
+    /// # Cancel safety
+    /// Safe to cancel.
+    pub async fn dead_letters(&self) -> Result<DeadLetters, Error> {
+        let config = self.settings()?;
+        let plan = self.plan_with(&config).map_err(first)?;
+        let transport = self.connect_only().await?;
+        Ok(DeadLetters::new(transport, &plan, config.plan.prefix))
     }
 
     pub(crate) fn owner(&self, config: &Config) -> Owner {

@@ -1,11 +1,11 @@
 //! The innermost layer: the handler's timeout, and its panics as errors.
 
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 
+use super::panicked;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::outcome::{HandlerError, Outcome};
@@ -25,15 +25,4 @@ pub(super) async fn guarded(entry: Arc<HandlerEntry>, delivery: Delivery) -> Res
         Ok(Err(panic)) => Outcome::Failed(panicked(panic.as_ref())),
         Err(timeout) => Outcome::Failed(HandlerError::timeout(timeout)),
     })
-}
-
-/// The error that a panic stands for.
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> HandlerError {
-    HandlerError::panic(panic_text(panic).to_owned())
-}
-
-/// What a panic says.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is not text")
 }

@@ -14,10 +14,11 @@ use crate::topology::HandlerEntry;
 use crate::transport::BoxFuture;
 
 mod guard;
+mod panics;
 
 #[cfg(feature = "cli")]
-pub(crate) use guard::panic_text;
-pub(crate) use guard::panicked;
+pub(crate) use panics::panic_text;
+pub(crate) use panics::{carrying_place, note_places, panicked};
 
 /// A handler with the layers around it: what a layer of [`App::layer`](crate::App::layer) wraps.
 pub struct HandlerService(Box<dyn BoxedService>);

@@ -67,6 +67,8 @@ pub(super) fn topology<'q>(
     for queue in queues {
         let mut dead = Queue::durable(queue.dead.clone(), QueueType::Quorum);
         dead.arguments.delivery_limit = Some(DEAD_DELIVERY_LIMIT);
+        // Whoever limits its length by a policy must not lose the oldest letters by it.
+        dead.arguments.overflow = Some(Overflow::RejectPublish);
         topology.queues.push(dead);
         if !queue.foreign {
             topology.queues.push(queue.declaration.clone());

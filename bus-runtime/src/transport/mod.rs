@@ -16,7 +16,7 @@ use crate::topology::{Binding, BindingDefinition, Exchange, Queue, QueueType, To
 pub mod embedded;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
-mod wire;
+pub(crate) mod wire;
 
 #[cfg(feature = "rabbitmq")]
 pub use rabbitmq::{RabbitMq, RabbitMqOptions};
@@ -104,6 +104,12 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when the queue does not exist; else what the broker says.
     fn get<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Option<Incoming>, Error>>;
+
+    /// Goes through what a queue holds now, from its head. Nobody else gets these messages until the [`Browser`] is closed.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when the queue does not exist; else what the broker says.
+    fn browse<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Box<dyn Browser>, Error>>;
 
     /// Deletes the ready messages of a queue and says how many they were.
     ///
@@ -261,6 +267,28 @@ pub trait Consumer: fmt::Debug + Send {
 
     /// Writes out the settlements that are still under way, then closes; unsettled messages go back to the queue unharmed.
     fn close(self: Box<Self>, within: Duration) -> BoxFuture<'static, ()>;
+}
+
+/// A walk through a queue, message by message, that leaves behind what it does not remove.
+///
+/// It ends although messages keep arriving, and holds a bounded part of the queue in memory. What is acknowledged is gone; all
+/// else is where it was when the browser has closed, in the same order.
+///
+/// The embedded broker shows messages without handing them out. RabbitMQ cannot do that: it hands them out and takes them
+/// back, which sets its own flag `redelivered` on them and counts in `x-delivery-count`.
+pub trait Browser: fmt::Debug + Send {
+    /// The next message; `None` after the last one that the queue held when the walk began. Settle it with
+    /// [`Ack`](Verdict::Ack) to remove it, or drop it to leave it where it is.
+    ///
+    /// # Errors
+    /// What the broker says; everything that was not removed is back in the queue then.
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Incoming>, Error>>;
+
+    /// Writes the settlements that are still under way, and puts back what was not removed.
+    ///
+    /// # Errors
+    /// What the broker says; everything that was not removed is back in the queue then, too.
+    fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), Error>>;
 }
 
 /// Whether a consumer receives, as of now. It never asks the broker.

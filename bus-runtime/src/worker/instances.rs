@@ -117,7 +117,8 @@ impl InstanceCalls {
     fn without_instance(&self, arrival: &Arrival, outcome: Outcome) -> Judged {
         let (entry, counters) = (Arc::clone(&self.entry), Arc::clone(&self.counters));
         let instance = arrival.instance.clone();
-        judge(arrival, Judged { entry, counters, outcome, instance, acknowledged: false })
+        let judged = Judged { entry, counters, outcome, instance, acknowledged: false, stuck: None };
+        judge(arrival, judged)
     }
 }
 

@@ -8,10 +8,12 @@ use futures_util::future::join_all;
 use tracing::Instrument;
 
 use super::answer::{answer, is_command};
+use super::fate::{self, Fate};
 use super::instances::InstanceCalls;
 use super::lanes::{self, Slot};
 use super::member::{Calls, Member, Stack};
 use super::perform::{self, Performed, Verdicts};
+use super::stuck::{self, Stuck};
 use crate::arrival::{self, Arrival};
 use crate::counters::Counters;
 use crate::delivery::Delivery;
@@ -76,6 +78,8 @@ pub(super) struct Judged {
     pub(super) instance: Option<String>,
     /// The call has acknowledged the message itself.
     pub(super) acknowledged: bool,
+    /// It is a plain function that goes on.
+    pub(super) stuck: Option<Stuck>,
 }
 
 impl Job {
@@ -143,11 +147,15 @@ impl Job {
         let Case { hub, queue, arrival } = &self.case;
         if queue.ack == AckMode::OnReceive {
             self.right.settle(Verdict::Ack);
-            return run_unacknowledged(hub, arrival, calls).await;
+            let (fate, stuck) = run_unacknowledged(hub, arrival, calls).await;
+            stuck::free(slot, stuck);
+            return fate::tell(&self.case, fate).await;
         }
-        let judged = run_calls(hub, arrival, calls).await;
-        drop(slot);
-        let Some(judged) = judged else { return self.right.settle(Verdict::Requeue) };
+        let Some(mut judged) = run_calls(hub, arrival, calls).await else {
+            drop(slot);
+            return self.right.settle(Verdict::Requeue);
+        };
+        stuck::free(slot, judged.iter_mut().filter_map(|judged| judged.stuck.take()).collect());
         self.settle(judged).await;
     }
 
@@ -155,7 +163,8 @@ impl Job {
     async fn refuse(self, outcome: Outcome) {
         if let Outcome::DeadLetter(DeadLetterReason::TooLarge, _) = outcome {
             // A copy with its story would not fit into a frame.
-            return give_up(&self.case, self.right).await;
+            give_up(&self.case, self.right).await;
+            return fate::tell(&self.case, Fate::Dead).await;
         }
         let Some(first) = self.case.queue.members.first() else {
             return give_up(&self.case, self.right).await;
@@ -167,6 +176,7 @@ impl Job {
             outcome,
             instance,
             acknowledged: false,
+            stuck: None,
         };
         self.settle(vec![judged]).await;
     }
@@ -174,10 +184,18 @@ impl Job {
     async fn settle(self, judged: Vec<Judged>) {
         let Self { case, right, .. } = self;
         let verdicts = Verdicts::of(&case, judged);
-        match verdicts.perform(&case).await {
-            Performed::Done => right.settle(Verdict::Ack),
-            Performed::Refused => give_up(&case, right).await,
-        }
+        let decided = verdicts.fate();
+        let decided = match verdicts.perform(&case).await {
+            Performed::Done => {
+                right.settle(Verdict::Ack);
+                decided
+            }
+            Performed::Refused => {
+                give_up(&case, right).await;
+                Fate::Dead
+            }
+        };
+        fate::tell(&case, decided).await;
     }
 }
 
@@ -315,19 +333,25 @@ impl Call {
     }
 }
 
-async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) {
-    for judged in run_calls(hub, arrival, calls).await.unwrap_or_default() {
+/// Runs the handlers of a message that is acknowledged already. Says what became of it, and which of them go on.
+async fn run_unacknowledged(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> (Fate, Vec<Stuck>) {
+    let (mut fate, mut stuck) = (Fate::Handled, Vec::new());
+    let Some(all) = run_calls(hub, arrival, calls).await else { return (Fate::Dead, stuck) };
+    for judged in all {
+        stuck.extend(judged.stuck);
         if is_command(&judged.entry) {
             answer(hub, arrival, &judged.outcome).await;
         }
         match judged.outcome {
             Outcome::Done(_) | Outcome::Ack => judged.counters.handled.add_one(),
             outcome => {
+                fate = Fate::Dead;
                 judged.counters.discarded.add_one();
                 tracing::error!(handler = %judged.entry.name, ?outcome, "failed after the message was acknowledged");
             }
         }
     }
+    (fate, stuck)
 }
 
 /// Runs one handler and sends what it has published. `None` as for [`run_calls`].
@@ -348,6 +372,7 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
         Ok(Err(error)) => judged(Outcome::Failed(HandlerError::new(error))),
         Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
     };
+    let stuck = scope.goes_on().map(|returned| Stuck::new(&entry, &counters, returned));
     let Closed { drafts, sent, acknowledged } = scope.close();
     counters.published.add(sent);
     outcome = explicit(&entry, outcome, acknowledged);
@@ -364,7 +389,7 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
             }
         }
     }
-    Some(judge(arrival, Judged { entry, counters, outcome, instance, acknowledged }))
+    Some(judge(arrival, Judged { entry, counters, outcome, instance, acknowledged, stuck }))
 }
 
 /// With `ack = "manual"` a handler says what becomes of the message. One that says nothing has failed: its message is neither
@@ -390,7 +415,8 @@ fn is_interruption(kind: ErrorKind) -> bool {
 }
 
 /// Tells the error hook and the log about a failed attempt.
-fn report(Judged { entry, counters, outcome, instance, acknowledged: _ }: &Judged, arrival: &Arrival) {
+fn report(judged: &Judged, arrival: &Arrival) {
+    let Judged { entry, counters, outcome, instance, acknowledged: _, stuck: _ } = judged;
     let Outcome::Failed(error) = outcome else { return };
     counters.failed.add_one();
     tracing::warn!(

@@ -18,6 +18,7 @@ use crate::transport::{ConsumeOptions, Consumer, Incoming};
 mod answer;
 mod drain;
 mod due;
+mod fate;
 mod in_flight;
 mod instances;
 mod job;
@@ -25,6 +26,7 @@ mod lanes;
 mod member;
 mod perform;
 mod phase;
+mod stuck;
 
 pub(crate) use drain::close_timeout;
 #[cfg(feature = "cli")]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::answer::{answer, is_command};
+use super::fate::Fate;
 use super::job::{Case, Judged};
 use crate::copies::{self, Failure};
 use crate::counters::Counters;
@@ -66,6 +67,20 @@ impl Verdicts {
             .collect();
         let kept = verdicts.into_iter().zip(superseded).filter(|(_, superseded)| !superseded);
         Self(kept.map(|(verdict, _)| verdict).collect())
+    }
+
+    /// What they mean for the message as a whole.
+    pub(super) fn fate(&self) -> Fate {
+        let settlements = || self.0.iter().map(|(_, settlement)| settlement);
+        if settlements().any(|one| matches!(one, Settlement::DeadLetter { .. })) {
+            Fate::Dead
+        } else if settlements()
+            .any(|one| matches!(one, Settlement::Retry { .. } | Settlement::Requeue { .. }))
+        {
+            Fate::Open
+        } else {
+            Fate::Handled
+        }
     }
 
     /// Publishes the copies that the settlements need, and answers a command that is not handled again.

@@ -3,6 +3,7 @@
 //! RabbitMQ is the measure. Where the embedded broker differs, it is wrong.
 
 mod bench;
+pub mod browsing;
 pub mod comparing;
 pub mod consuming;
 pub mod dead_letters;

@@ -7,7 +7,7 @@ use bus_runtime::{BindingKey, ExchangeName, header};
 use bus_tests::arena::Arena;
 use bus_tests::proxy::Weather;
 
-use crate::worker::{Stage, Worker, order};
+use crate::worker::{ONE_THREAD, Stage, Worker, order};
 
 /// What has begun ends, and so does what it publishes; what has not begun goes back without an attempt counted, and another
 /// worker handles it.
@@ -115,7 +115,7 @@ async fn s5_a_second_signal_returns_everything_now() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s5_a_starved_runtime_ends_too() {
     let Some(stage) = Stage::set().await else { return };
-    let worker = stage.worker(&[("BUS_SHUTDOWN_GRACE", "10m")]).await;
+    let worker = stage.worker(&[("BUS_SHUTDOWN_GRACE", "10m"), ONE_THREAD]).await;
     for id in 0..4 {
         order(&stage.arena, id, "blocks", 600_000).await;
     }

@@ -13,6 +13,9 @@ use bus_tests::proxy::Proxy;
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// So that one handler can block every thread of the runtime.
+pub(crate) const ONE_THREAD: (&str, &str) = ("TOKIO_WORKER_THREADS", "1");
+
 /// The program, running. Dropping it kills it.
 pub(crate) struct Worker {
     process: Child,
@@ -22,7 +25,7 @@ pub(crate) struct Worker {
 
 /// Lines that a process writes.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
+struct Lines(Arc<Mutex<Vec<(Instant, String)>>>);
 
 impl Lines {
     fn of(stream: impl Read + Send + 'static) -> Self {
@@ -30,13 +33,17 @@ impl Lines {
         let writing = lines.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                writing.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                writing.0.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), line));
             }
         });
         lines
     }
 
     fn all(&self) -> Vec<String> {
+        self.timed().into_iter().map(|(_, line)| line).collect()
+    }
+
+    fn timed(&self) -> Vec<(Instant, String)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -50,6 +57,8 @@ pub(crate) struct End {
     /// The last line of its log, which tells what it has done.
     pub(crate) closing: serde_json::Value,
     pub(crate) log: String,
+    /// The messages that it has handled.
+    pub(crate) handled: Vec<u64>,
 }
 
 impl End {
@@ -115,6 +124,23 @@ impl Worker {
         of_kind.map(str::to_owned).collect()
     }
 
+    /// When it has begun to handle messages.
+    pub(crate) fn begun_at(&self) -> Vec<Instant> {
+        let said = self.said.timed();
+        said.into_iter().filter(|(_, line)| line.starts_with("begun ")).map(|(at, _)| at).collect()
+    }
+
+    /// How much time of the processor it has taken.
+    pub(crate) fn cpu(&self) -> Duration {
+        /// Of a second, on every Linux there is.
+        const TICKS: u64 = 100;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
+        let behind_name = stat.rsplit_once(')').unwrap().1;
+        let ticks: u64 =
+            behind_name.split_whitespace().skip(11).take(2).map(|of| of.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 1_000 / TICKS)
+    }
+
     pub(crate) fn log(&self) -> String {
         self.logged.all().join("\n")
     }
@@ -149,7 +175,8 @@ impl Worker {
         let mut events = lines.iter().rev().filter_map(|line| serde_json::from_str(line).ok());
         let closing = events.find(|event: &serde_json::Value| event["message"] == "stopped");
         let closing = closing.unwrap_or_default();
-        End { status, after, closing, log: lines.join("\n") }
+        let handled = self.said("ended").iter().map(|id| id.parse().unwrap()).collect();
+        End { status, after, closing, log: lines.join("\n"), handled }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A broker inside this process that behaves as RabbitMQ does.
 
+mod browse;
 mod compare;
 mod connection;
 mod consumer;

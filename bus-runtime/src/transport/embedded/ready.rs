@@ -90,6 +90,23 @@ impl Ready {
         Some(entry)
     }
 
+    /// The message with this place and priority, while it is here.
+    pub(super) fn find(&self, priority: u8, position: u64) -> Option<&Entry> {
+        let level = self.levels.get(usize::from(priority))?;
+        let at = level.binary_search_by_key(&position, |entry| entry.position).ok()?;
+        level.get(at)
+    }
+
+    /// Takes the message with this place and priority, wherever it stands.
+    pub(super) fn take(&mut self, priority: u8, position: u64) -> Option<Entry> {
+        let level = self.levels.get_mut(usize::from(priority))?;
+        let at = level.binary_search_by_key(&position, |entry| entry.position).ok()?;
+        let entry = level.remove(at)?;
+        self.len -= 1;
+        self.bytes -= entry.bytes();
+        Some(entry)
+    }
+
     /// When the next message to deliver expires. Those behind it are not looked at, whatever their time.
     pub(super) fn due(&self) -> Option<Instant> {
         self.levels.iter().rev().find_map(VecDeque::front)?.expires

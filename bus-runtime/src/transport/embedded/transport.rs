@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::EmbeddedBroker;
+use super::browse::Walker;
 use super::subscription::{Desk, Slip, Subscription};
 use super::{publish::publish, queue::Holder};
 use crate::envelope::Envelope;
@@ -12,8 +13,8 @@ use crate::names::{ExchangeName, QueueName};
 use crate::topology::diff::Difference;
 use crate::topology::{Binding, Exchange, Queue, QueueType, Topology};
 use crate::transport::{
-    BoxFuture, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Deletion, Incoming, QueueState,
-    Survey, Transport, TransportDescription,
+    BoxFuture, Browser, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Deletion, Incoming,
+    QueueState, Survey, Transport, TransportDescription,
 };
 
 impl Transport for EmbeddedBroker {
@@ -90,6 +91,13 @@ impl Transport for EmbeddedBroker {
                 let slip = Arc::new(Slip { desk, tag: delivered.tag });
                 delivered.into_incoming(slip)
             }))
+        })
+    }
+
+    fn browse<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Box<dyn Browser>, Error>> {
+        Box::pin(async {
+            let walk = self.connection.with(|state, connection| state.walk(queue, connection))?;
+            Ok(Box::new(Walker::new(Arc::clone(self.connection.shared()), walk)) as Box<dyn Browser>)
         })
     }
 

@@ -20,6 +20,7 @@ mod exposure;
 mod greeting;
 mod guard;
 mod live;
+mod network;
 mod open;
 mod stream;
 mod wire;

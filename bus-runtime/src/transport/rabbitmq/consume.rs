@@ -39,10 +39,10 @@ pub(super) struct Source {
 }
 
 /// A consumer on a channel of its own.
-struct Subscription {
+pub(super) struct Subscription {
     live: Arc<Live>,
-    settlements: Arc<Settlements>,
-    deliveries: lapin::Consumer,
+    pub(super) settlements: Arc<Settlements>,
+    pub(super) deliveries: lapin::Consumer,
     since: Instant,
     /// How many messages were settled when the consumer was cancelled.
     settled_at_cancel: Option<u64>,
@@ -51,13 +51,18 @@ struct Subscription {
 }
 
 impl Source {
-    fn request(&self) -> Request {
+    /// The connection, as soon as it stands.
+    pub(super) async fn live(&self) -> Result<Arc<Live>, Error> {
+        self.link.wait(Instant::now() + REQUEST_TIMEOUT).await
+    }
+
+    pub(super) fn request(&self) -> Request {
         Request::new(format!("consume queue `{}`", self.queue), "read")
     }
 
     /// Starts to consume on a new channel.
-    async fn subscribe(&self) -> Result<Subscription, Error> {
-        let live = self.link.wait(Instant::now() + REQUEST_TIMEOUT).await?;
+    pub(super) async fn subscribe(&self) -> Result<Subscription, Error> {
+        let live = self.live().await?;
         let channel = live.channel().await?;
         let request = self.request();
         ask(&live, &request, channel.basic_qos(self.options.prefetch, BasicQosOptions::default())).await?;
@@ -110,7 +115,7 @@ impl Source {
                 if around.queues.is_empty() {
                     return Err(error);
                 }
-                let live = self.link.wait(Instant::now() + REQUEST_TIMEOUT).await?;
+                let live = self.live().await?;
                 declare::declare(&live, &around).await?;
                 self.subscribe().await
             }
@@ -308,7 +313,7 @@ impl Subscription {
         self.settlements.channel().status().connected()
     }
 
-    async fn cancel(&mut self, within: Duration) {
+    pub(super) async fn cancel(&mut self, within: Duration) {
         self.settled_at_cancel = Some(self.settlements.count());
         let cancelling =
             self.settlements.channel().basic_cancel(self.deliveries.tag(), BasicCancelOptions::default());
@@ -323,7 +328,7 @@ impl Subscription {
     ///
     /// A quorum queue forgets settlements that come right before the end of their channel: RabbitMQ passes 32 of them on and
     /// holds the others back until the first are applied. Cancelling waits for that; settlements after it get a moment.
-    async fn close(mut self, within: Duration) {
+    pub(super) async fn close(mut self, within: Duration) {
         if !self.stands() {
             return;
         }

@@ -47,7 +47,7 @@ pub(super) async fn survey(
         tls.server_name = None;
     }
     let tls = address.tls.then(|| Tls::with(&tls)?.to(&address.host)).transpose()?;
-    let login = base64(format!("{}:{}", url.user, url.password).as_bytes());
+    let login = crate::base64::encode(format!("{}:{}", url.user, url.password).as_bytes());
     let api = Api { address, tls, login };
     let Overview { rabbitmq_version } = api.get("/api/overview").await?;
     let mut bindings: Vec<BindingDefinition> =
@@ -192,34 +192,9 @@ fn unchunked(mut rest: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Base64 with padding, as basic authentication wants it.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let bits = group.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte))
-            << (8 * (3 - group.len()));
-        for digit in 0..4 {
-            text.push(match digit <= group.len() {
-                true => char::from(DIGITS[bits >> (18 - 6 * digit) & 63]),
-                false => '=',
-            });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_is_that_of_rfc_4648() {
-        let table = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
-        for (plain, encoded) in table {
-            assert_eq!(base64(plain.as_bytes()), encoded);
-        }
-    }
 
     #[test]
     fn answers_come_whole_or_in_chunks() {

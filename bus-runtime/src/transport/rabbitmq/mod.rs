@@ -17,11 +17,12 @@ use crate::topology::diff::Difference;
 use crate::topology::{Binding, Exchange, Queue, QueueType, Topology};
 
 use super::{
-    BoxFuture, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Deletion, Incoming, QueueState,
-    Survey, Transport, TransportDescription,
+    BoxFuture, Browser, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Deletion, Incoming,
+    QueueState, Survey, Transport, TransportDescription,
 };
 
 mod backoff;
+mod browse;
 mod connection;
 mod consume;
 mod convert;
@@ -35,6 +36,7 @@ mod settle;
 mod tls;
 
 use self::backoff::Pace;
+use self::browse::RabbitBrowser;
 use self::connection::{Address, Link, Live, REQUEST_TIMEOUT, Role};
 use self::consume::{RabbitConsumer, Source};
 use self::declare::Declared;
@@ -211,6 +213,16 @@ impl Transport for RabbitMq {
 
     fn get<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Option<Incoming>, Error>> {
         Box::pin(async move { self.getter.get(&*self.live().await?, queue).await })
+    }
+
+    fn browse<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Box<dyn Browser>, Error>> {
+        let source = Source {
+            link: self.consuming.clone(),
+            declared: self.declared.clone(),
+            queue: queue.clone(),
+            options: ConsumeOptions { prefetch: 0, tag: format!("browse.{}", crate::seam::message_id()) },
+        };
+        Box::pin(async move { Ok(Box::new(RabbitBrowser::start(source).await?) as Box<dyn Browser>) })
     }
 
     fn purge<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<u64, Error>> {

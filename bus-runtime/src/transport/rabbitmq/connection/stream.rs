@@ -16,6 +16,7 @@ use futures_util::io::{AsyncRead, AsyncWrite};
 use super::defects::Defects;
 use super::greeting::{self, Greeting};
 use super::guard::Guard;
+use super::network;
 use super::wire::Wire;
 use crate::transport::rabbitmq::tls::Tls;
 
@@ -31,7 +32,7 @@ pub(super) fn runtime(
     defects: Arc<Defects>,
     tls: Option<Tls>,
 ) -> Runtime<RuntimeParts<Tokio, Streams>> {
-    let tokio = Tokio::current();
+    let tokio = Tokio::default().with_handle(network::handle());
     Runtime::new(RuntimeParts::new(tokio.clone(), Streams { tokio, server, defects, tls }))
 }
 

@@ -1,0 +1,34 @@
+//! Telling whoever has replayed a dead letter, and waits, what became of it.
+
+use std::sync::Arc;
+
+use super::job::Case;
+use crate::envelope::{Envelope, header};
+use crate::names::{ExchangeName, RoutingKey};
+
+/// What became of a message in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Nothing yet: a copy of it is on its way.
+    Open,
+    Handled,
+    Dead,
+}
+
+/// Tells the fate of a message that somebody waits for. Nobody is told about one that is not decided.
+pub(super) async fn tell(case: &Case, fate: Fate) {
+    let Some((queue, number)) = &case.arrival.awaited else { return };
+    let word = match fate {
+        Fate::Open => return,
+        Fate::Handled => "handled",
+        Fate::Dead => "dead",
+    };
+    let Ok(key) = RoutingKey::new(queue.as_str()) else { return };
+    let mut note = Envelope::new(ExchangeName::default_exchange(), key, "");
+    note.headers.set(header::REPLAY, *number);
+    note.headers.set(header::FATE, word);
+    // Whoever waited may be gone.
+    if let Err(error) = case.hub.send(Arc::new(note)).await {
+        tracing::debug!(%error, "nobody is told about the fate of a replayed message");
+    }
+}
