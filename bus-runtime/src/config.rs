@@ -41,10 +41,6 @@ const KNOWN: [&str; 21] = [
     "BUS_WAIT_FOR_BROKER",
 ];
 
-/// Variables that bear our prefix by mistake: their names are those of other programs.
-const MEANT: [(&str, &str); 3] =
-    [("BUS_HANDLERS", "HANDLERS"), ("BUS_BROKER_URL", "BROKER_URL"), ("BUS_URL", "BROKER_URL")];
-
 /// The settings of an app. What the code sets wins over what the environment says, but for the command line.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -289,7 +285,9 @@ impl Vars {
         names
             .filter(|name| name.starts_with("BUS_") && !KNOWN.contains(name))
             .map(|name| {
-                let meant = MEANT.iter().find(|(wrong, _)| *wrong == name).map(|(_, meant)| *meant);
+                // Those that other programs read too do not bear our prefix.
+                let bare = name.strip_prefix("BUS_").unwrap_or(name);
+                let meant = ["HANDLERS"].into_iter().chain(URL_VARIABLES).find(|known| *known == bare);
                 match meant.or_else(|| closest(name, KNOWN)) {
                     Some(known) => format!("environment variable {name} is not used; did you mean {known}?"),
                     None => format!("environment variable {name} is not used"),

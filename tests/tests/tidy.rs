@@ -20,6 +20,9 @@ const DECISIONS: [&str; 7] = ["topology", "routing", "check", "shape", "settle",
 /// The most lines of a file that a person reads from top to bottom; documentation and tests do not count.
 const LINES_MAX: usize = 450;
 
+/// The most lines of an example of one feature, its test included.
+const EXAMPLE_LINES_MAX: usize = 30;
+
 #[test]
 fn generated_code_names_nothing_but_the_private_door() {
     let offences = sources(&[MACROS]).into_iter().flat_map(|file| quoted::foreign_names(&file));
@@ -205,6 +208,17 @@ fn every_file_can_be_read_whole() {
         long.map(|(lines, path)| format!("{path}:1: {lines} lines of code")),
         "split it where the subject changes",
     );
+}
+
+#[test]
+fn examples_are_short() {
+    let features = sources(&["bus-examples/"]).into_iter();
+    let features = features.filter(|file| file.path.starts_with("bus-examples/examples/features/"));
+    let counted = features
+        .filter(|file| !file.path.ends_with("/main.rs"))
+        .map(|file| (file.text.lines().count(), file.path));
+    let long = counted.filter(|(lines, _)| *lines > EXAMPLE_LINES_MAX);
+    refuse(long.map(|(lines, path)| format!("{path}:1: {lines} lines")), "an example shows one thing");
 }
 
 #[test]
