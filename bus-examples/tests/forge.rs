@@ -220,3 +220,11 @@ fn the_commands_of_every_bus_program_are_there() {
     }
     assert_eq!(forge(directory.path(), &["check"], "").status.code(), Some(0));
 }
+
+#[test]
+fn the_forge_passes_its_own_check() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = forge(directory.path(), &["check", "--deny", "warnings"], "");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "ok: 12 handlers, 12 queues\n");
+    assert!(output.status.success());
+}

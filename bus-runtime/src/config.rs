@@ -19,10 +19,12 @@ const URL_VARIABLES: [&str; 4] = ["BROKER_URL", "AMQP_URL", "RABBITMQ_URL", "CLO
 
 /// Every `BUS_*` variable that means something.
 const KNOWN: &[&str] = &[
+    "BUS_ACK_TIMEOUT",
     "BUS_CONCURRENCY",
     "BUS_DECLARE",
     "BUS_EXCHANGE",
     "BUS_EXCLUDE",
+    "BUS_GROUPS",
     "BUS_HTTP",
     "BUS_LOG_FORMAT",
     "BUS_MANAGEMENT_URL",
@@ -55,6 +57,8 @@ pub struct Config {
     pub handlers: Vec<String>,
     /// None of the handlers that match one of these globs: `BUS_EXCLUDE`.
     pub exclude: Vec<String>,
+    /// Only handlers of these groups: `BUS_GROUPS`.
+    pub groups: Vec<String>,
     /// How long to try to reach a broker that is away at start: `BUS_WAIT_FOR_BROKER`. `None` is for ever for `run`, and not at
     /// all for everything else.
     pub wait_for_broker: Option<Patience>,
@@ -62,6 +66,8 @@ pub struct Config {
     pub grace: Duration,
     /// How long a publish waits for its confirm: `BUS_PUBLISH_TIMEOUT`.
     pub publish_timeout: Duration,
+    /// How long the broker waits for an acknowledgement, which `check` and the start compare with: `BUS_ACK_TIMEOUT`.
+    pub ack_timeout: Duration,
     /// What is declared at start: `BUS_DECLARE`.
     pub declare: Declare,
     /// Where RabbitMQ's management API is, which `topology diff` sees bindings through: `BUS_MANAGEMENT_URL`. `None` is port
@@ -111,6 +117,8 @@ impl Default for Config {
             require_broker: false,
             handlers: Vec::new(),
             exclude: Vec::new(),
+            groups: Vec::new(),
+            ack_timeout: crate::check::ACK_TIMEOUT_DEFAULT,
             wait_for_broker: None,
             grace: GRACE_DEFAULT,
             publish_timeout: PUBLISH_TIMEOUT,
@@ -162,6 +170,7 @@ impl Config {
             require_broker: vars.flag("BUS_REQUIRE_BROKER")?,
             handlers: vars.list("HANDLERS"),
             exclude: vars.list("BUS_EXCLUDE"),
+            groups: vars.list("BUS_GROUPS"),
             declare: vars.declare()?,
             management_url: vars.get("BUS_MANAGEMENT_URL").map(str::to_owned),
             tls: vars.tls()?,
@@ -181,6 +190,9 @@ impl Config {
         };
         if let Some(timeout) = vars.duration("BUS_PUBLISH_TIMEOUT")? {
             config.publish_timeout = timeout;
+        }
+        if let Some(timeout) = vars.duration("BUS_ACK_TIMEOUT")? {
+            config.ack_timeout = timeout;
         }
         if let Some(timeout) = vars.duration("BUS_TIMEOUT")? {
             config.plan.timeout = (!timeout.is_zero()).then_some(timeout);
@@ -309,9 +321,14 @@ impl Vars {
         let names = self.0.keys().map(String::as_str);
         names
             .filter(|name| name.starts_with("BUS_") && !KNOWN.contains(name))
-            .map(|name| match closest(name, KNOWN.iter().copied()) {
-                Some(known) => format!("environment variable {name} is not used; did you mean {known}?"),
-                None => format!("environment variable {name} is not used"),
+            .map(|name| {
+                // Those that other programs read too do not bear our prefix.
+                let bare = name.strip_prefix("BUS_").unwrap_or(name);
+                let meant = ["HANDLERS"].into_iter().chain(URL_VARIABLES).find(|known| *known == bare);
+                match meant.or_else(|| closest(name, KNOWN.iter().copied())) {
+                    Some(known) => format!("environment variable {name} is not used; did you mean {known}?"),
+                    None => format!("environment variable {name} is not used"),
+                }
             })
             .collect()
     }
@@ -395,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_names_its_variable() {
+    fn o4_a_bad_value_names_its_variable() {
         let table = [
             ("BUS_CONCURRENCY", "0"),
             ("BUS_PREFETCH", "many"),
@@ -416,10 +433,12 @@ mod tests {
 
     #[test]
     fn a_misspelt_variable_is_pointed_out() {
-        let config = from(&[("BUS_PREFTECH", "8"), ("BUS_STOP_AREA", "x"), ("BUS_PREFETCH", "8")]).unwrap();
+        let config =
+            from(&[("BUS_PREFTECH", "8"), ("BUS_STOP_AREA", "x"), ("BUS_HANDLERS", "wiki::*")]).unwrap();
         assert_eq!(
             config.warnings,
             [
+                "environment variable BUS_HANDLERS is not used; did you mean HANDLERS?",
                 "environment variable BUS_PREFTECH is not used; did you mean BUS_PREFETCH?",
                 "environment variable BUS_STOP_AREA is not used"
             ]

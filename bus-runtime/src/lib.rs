@@ -18,12 +18,14 @@ mod policy;
 #[path = "private.rs"]
 pub mod __private;
 mod registration;
+mod shape;
 
 // Start-up: pure functions from registrations to a plan.
 pub mod routing;
 pub mod topology;
 
 // On the broker: what is declared, and whose it is.
+pub mod check;
 pub mod provision;
 
 // Transports: what carries messages.
@@ -129,8 +131,9 @@ pub use policy::{AckMode, JITTER_BUCKETS, OnError, RetryPolicy};
 pub use publish::{Publish, Publisher};
 pub use registration::{
     BatchFn, BatchOptions, ErrorHook, Filter, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration,
-    ItemFn, RetryOptions, Subject, Timeout,
+    ItemFn, MessageRegistration, PublishRegistration, RetryOptions, Subject, Timeout,
 };
+pub use shape::Shape;
 pub use shutdown::Shutdown;
 pub use transport::embedded::EmbeddedBroker;
 

@@ -26,7 +26,7 @@ pub use crate::outcome::{
 pub use crate::policy::{AckMode, OnError};
 pub use crate::registration::{
     BatchFn, BatchOptions, ErrorRegistration, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration,
-    ItemFn, NO_OPTIONS, RetryOptions, Timeout,
+    ItemFn, MessageRegistration, NO_OPTIONS, PublishRegistration, RetryOptions, Timeout,
 };
 pub use crate::topology::{ExchangeKind, Overflow, QueueType};
 pub use crate::transport::BoxFuture;

@@ -1,5 +1,7 @@
 //! What an attribute leaves in the binary: one constant per attribute, collected at link time.
 
+mod published;
+
 use std::any::TypeId;
 use std::time::Duration;
 
@@ -17,6 +19,9 @@ mod disposition;
 
 pub use disposition::ErrorRegistration;
 pub(crate) use disposition::judged;
+
+pub(crate) use published::Published;
+pub use published::{MessageRegistration, PublishRegistration};
 
 /// What an attribute registers: which messages go to which function, and how.
 ///

@@ -13,3 +13,4 @@ pub mod node;
 pub mod proxy;
 pub mod quoted;
 pub mod raw_client;
+pub mod rows;

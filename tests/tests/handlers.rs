@@ -109,6 +109,7 @@ on_both! {
     settle::concurrency_one_keeps_the_order,
     retry::r1_a_poison_message_is_called_max_plus_one_times,
     retry::r4_siblings_are_not_called_again,
+    retry::r6_a_retry_waits_on_the_broker_alone,
     retry::r5_a_retried_copy_keeps_what_it_was,
     retry::retry_later_takes_the_ladder,
     retry::forged_attempts_do_not_count,

@@ -204,7 +204,7 @@ fn a_handler_is_registered_under_its_path_and_place() {
 }
 
 #[test]
-fn each_attribute_is_one_registration() {
+fn d3_each_attribute_is_one_registration() {
     let expected = [
         ("audit", vec!["scm.commit", "scm.tag"]),
         ("audit", vec!["hello_forge.#"]),
@@ -282,7 +282,7 @@ fn a_derived_message_says_what_its_attribute_says() {
 }
 
 #[test]
-fn a_handler_is_still_a_function() {
+fn d5_a_handler_is_still_a_function() {
     assert_eq!(
         plain(RoutingKey::new("image.1").unwrap(), Json(7)).map_err(|error| error.to_string()),
         Ok(())

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 
 use bus_tests::code::{self, Source, positions, sources};
-use bus_tests::quoted;
+use bus_tests::{quoted, rows};
 
 const RUNTIME: &str = "bus-runtime/src/";
 const MACROS: &str = "bus-macros/src/";
@@ -15,10 +15,13 @@ const EVERYTHING: [&str; 4] = ["bus-runtime/", "bus-macros/", "bus-examples/", "
 const VOCABULARY: [&str; 8] =
     ["names", "binding_key", "broker_url", "envelope", "error", "message", "outcome", "policy"];
 /// Functions from registrations and outcomes to decisions: the same input gives the same output.
-const DECISIONS: [&str; 5] = ["topology", "routing", "settle", "arrival", "copies"];
+const DECISIONS: [&str; 7] = ["topology", "routing", "check", "shape", "settle", "arrival", "copies"];
 
 /// The most lines of a file that a person reads from top to bottom; documentation and tests do not count.
 const LINES_MAX: usize = 450;
+
+/// The most lines of an example of one feature, its test included.
+const EXAMPLE_LINES_MAX: usize = 30;
 
 #[test]
 fn generated_code_names_nothing_but_the_private_door() {
@@ -208,6 +211,17 @@ fn every_file_can_be_read_whole() {
 }
 
 #[test]
+fn examples_are_short() {
+    let features = sources(&["bus-examples/"]).into_iter();
+    let features = features.filter(|file| file.path.starts_with("bus-examples/examples/features/"));
+    let counted = features
+        .filter(|file| !file.path.ends_with("/main.rs"))
+        .map(|file| (file.text.lines().count(), file.path));
+    let long = counted.filter(|(lines, _)| *lines > EXAMPLE_LINES_MAX);
+    refuse(long.map(|(lines, path)| format!("{path}:1: {lines} lines")), "an example shows one thing");
+}
+
+#[test]
 fn nothing_new_stands_at_the_top() {
     let folders = ["bus-examples", "bus-macros", "bus-runtime", "tests", "target"];
     let files = [
@@ -238,6 +252,28 @@ fn no_file_knows_the_machine_it_was_written_on() {
         lines.map(|(at, line)| format!("{path}:{}: {}", at + 1, line.trim())).collect::<Vec<_>>()
     });
     refuse(offences, "a path of one machine means nothing on another");
+}
+
+/// Rows whose tests are still to come.
+const ROWS_TO_COME: &[&str] = &[
+    "K7", "R2", "R3", "R7", "R10", "R11", "R12", "P2", "P3", "P4", "N2", "N3", "N4", "N5", "S3", "Q2", "Q3",
+    "Q4", "L2", "L3", "L4", "L5", "L6", "L7", "L8", "L9",
+];
+
+#[test]
+fn every_row_has_a_test() {
+    let (rows, tests) = (rows::rows(), rows::tests());
+    let lacking = rows.iter().filter(|row| !tests.contains_key(&row.name));
+    let lacking = lacking.filter(|row| !ROWS_TO_COME.contains(&row.name.as_str()));
+    refuse(
+        lacking.map(|row| format!("{}: {}", row.name, row.promise)),
+        "a test is named after its row: `fn t1_..`",
+    );
+    let unknown = tests.iter().filter(|(name, _)| !rows.iter().any(|row| row.name == **name));
+    refuse(
+        unknown.flat_map(|(_, tests)| tests).map(|test| format!("{}: {}", test.place, test.name)),
+        "a row stands in the document",
+    );
 }
 
 fn refuse(offences: impl IntoIterator<Item = impl fmt::Display>, rule: &str) {

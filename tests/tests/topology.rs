@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy does not see that these scenarios are tests")]
 
+#[path = "topology/checks.rs"]
+mod checks;
 #[cfg(unix)]
 #[path = "topology/commands.rs"]
 mod commands;
@@ -51,6 +53,7 @@ on_both! {
     scenarios::two_marks_of_one_app_become_one,
     starting::never_names_everything_that_is_missing,
     starting::n6_other_arguments_are_named_with_their_place,
+    starting::setup_runs_first_and_its_error_ends_the_start,
     starting::missing_leaves_the_rest_as_it_is,
     starting::a_worker_notes_what_it_declares,
 }

@@ -6,7 +6,7 @@
 //! the difference is for a person to read.
 
 #[test]
-fn each_mistake_has_one_clear_answer() {
+fn d4_each_mistake_has_one_clear_answer() {
     let cases = trybuild::TestCases::new();
     for kind in ["patterns", "options", "signatures", "controllers", "messages", "errors", "types"] {
         cases.compile_fail(format!("tests/ui/{kind}/*.rs"));

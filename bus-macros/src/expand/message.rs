@@ -1,7 +1,7 @@
 //! From a message's spec to its implementations of `Message` and `FromDelivery`.
 
 use proc_macro2::{Literal, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use crate::message::{Kind, MessageSpec};
 use crate::support::local;
@@ -12,6 +12,8 @@ impl MessageSpec {
         let import = runtime.import();
         let kind = kind.expand();
         let options = self.options();
+        let located =
+            quote_spanned!(name.span()=> .located(__bus::file!(), __bus::line!(), __bus::column!()));
         let (delivery, arguments) = (local("delivery"), local("arguments"));
         quote! {
             const _: () = {
@@ -29,6 +31,7 @@ impl MessageSpec {
                         #arguments.payload::<Self>();
                     }
                 }
+                __bus::submit! { __bus::MessageRegistration::of::<#name>() #located }
             };
         }
     }

@@ -16,4 +16,8 @@ const _: () = {
             arguments.payload::<Self>();
         }
     }
+    __bus::submit! {
+        __bus::MessageRegistration::of:: < CreateUser > ().located(__bus::file!(),
+        __bus::line!(), __bus::column!())
+    }
 };

@@ -20,4 +20,8 @@ const _: () = {
             arguments.payload::<Self>();
         }
     }
+    __bus::submit! {
+        __bus::MessageRegistration::of:: < SendInvoice > ().located(__bus::file!(),
+        __bus::line!(), __bus::column!())
+    }
 };

@@ -17,4 +17,8 @@ const _: () = {
             arguments.payload::<Self>();
         }
     }
+    __bus::submit! {
+        __bus::MessageRegistration::of:: < PageIndexed > ().located(__bus::file!(),
+        __bus::line!(), __bus::column!())
+    }
 };

@@ -11,6 +11,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use super::{App, Broker};
 use crate::admin::Admin;
+use crate::check;
 use crate::config::Config;
 use crate::counters::{Counters, HandlerStats, Stats};
 use crate::dead_letters::DeadLetters;
@@ -97,6 +98,9 @@ pub(super) async fn prepare(
     }
     if config.declare != Declare::Never {
         provision::cut_off(&*transport, &plan.renamed).await?;
+    }
+    for slow in check::slow(&plan, config.ack_timeout) {
+        tracing::warn!(code = slow.code, help = slow.help, "{}", slow.message);
     }
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);

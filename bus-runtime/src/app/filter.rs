@@ -1,11 +1,15 @@
-//! Which of the handlers run: `--handlers wiki::*,billing::send` and `--exclude`.
+//! Which of the handlers run: `--handlers wiki::*,billing::send`, `--groups wiki` and `--exclude`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::config::{Config, closest};
 use crate::error::{Error, ErrorKind};
 use crate::names::QueueName;
-use crate::topology::{Destination, Plan, QueueEntry, glob::matches};
+use crate::topology::{
+    Destination, HandlerEntry, Plan, QueueEntry,
+    glob::{glob_matches, matches},
+};
 
 /// The plan with the chosen handlers only. Queues and bindings of the others stay declared: they are not gone, somebody else
 /// runs them.
@@ -17,11 +21,20 @@ pub(super) fn filtered(mut plan: Plan, config: &Config) -> Result<Plan, Error> {
             }
         }
     }
-    let chosen = |name: &str| {
-        let included = config.handlers.is_empty() || config.handlers.iter().any(|glob| matches(glob, name));
-        included && !config.exclude.iter().any(|glob| matches(glob, name))
+    for group in &config.groups {
+        if !plan.handlers.iter().any(|entry| glob_matches(group, &entry.group)) {
+            return Err(unknown_group(group, &plan));
+        }
+    }
+    let chosen = |entry: &HandlerEntry| {
+        let any_of = |globs: &[String], matches: &dyn Fn(&str) -> bool| {
+            globs.is_empty() || globs.iter().any(|glob| matches(glob))
+        };
+        any_of(&config.handlers, &|glob| matches(glob, &entry.name))
+            && any_of(&config.groups, &|glob| glob_matches(glob, &entry.group))
+            && !config.exclude.iter().any(|glob| matches(glob, &entry.name))
     };
-    plan.handlers.retain(|entry| chosen(&entry.name));
+    plan.handlers.retain(|entry| chosen(entry));
     plan.queues = plan.queues.iter().filter_map(|queue| with_members(queue, chosen)).collect();
     // Only who consumes a queue of others needs it to be there.
     let names: Vec<_> = plan.queues.iter().map(|queue| queue.name.clone()).collect();
@@ -42,8 +55,17 @@ pub(super) fn filtered(mut plan: Plan, config: &Config) -> Result<Plan, Error> {
 
 /// The queue with the chosen handlers; `None` when none is left. A shared queue needs all of its handlers: a worker with some
 /// of them would send messages of the others to the dead letters, so it takes all or none.
-fn with_members(queue: &Arc<QueueEntry>, chosen: impl Fn(&str) -> bool) -> Option<Arc<QueueEntry>> {
-    queue.members.iter().any(|member| chosen(&member.name)).then(|| Arc::clone(queue))
+fn with_members(queue: &Arc<QueueEntry>, chosen: impl Fn(&HandlerEntry) -> bool) -> Option<Arc<QueueEntry>> {
+    queue.members.iter().any(|member| chosen(member)).then(|| Arc::clone(queue))
+}
+
+fn unknown_group(group: &str, plan: &Plan) -> Error {
+    let groups: BTreeSet<&str> = plan.handlers.iter().map(|entry| entry.group.as_str()).collect();
+    let suggestion = closest(group, groups.iter().copied())
+        .map_or_else(String::new, |near| format!("; did you mean {near}?"));
+    let message = format!("--groups \"{group}\" matches none of {} groups{suggestion}", groups.len());
+    let all: Vec<_> = groups.into_iter().collect();
+    Error::new(ErrorKind::UnknownHandler, message).with_help(format!("there are {}", all.join(", ")))
 }
 
 fn unknown(option: &str, glob: &str, plan: &Plan) -> Error {

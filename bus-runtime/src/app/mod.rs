@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use crate::admin::{Admin, AdminPort};
 use crate::broker_url::BrokerUrl;
+use crate::check::{self, Finding, Lock, Program};
 use crate::config::{Config, Patience};
 use crate::dead_letters::DeadLetters;
-use crate::error::{BoxError, Error, ErrorKind};
+use crate::error::{BoxError, Error, ErrorKind, Place};
 use crate::extract::{Arguments, StateMap};
 use crate::hub::Observer;
 use crate::middleware::Layers;
 use crate::provision::{Owner, Provision};
-use crate::registration::HandlerRegistration;
+use crate::registration::{HandlerRegistration, MessageRegistration, PublishRegistration};
 use crate::topology::{HandlerEntry, Plan, plan};
 use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{BoxFuture, Transport};
@@ -206,6 +207,16 @@ impl App {
         self
     }
 
+    /// Runs only the handlers of these groups, as `--groups` does. A group is the crate, a controller's name, or what the option
+    /// `group` says; `*` stands for any text.
+    ///
+    /// # Errors
+    /// (at start) [`UnknownHandler`](ErrorKind::UnknownHandler) for a group that there is not.
+    pub fn groups<S: Into<String>>(mut self, groups: impl IntoIterator<Item = S>) -> Self {
+        self.with_config(|config| config.groups = groups.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// How long handlers may go on after shutdown has begun; 25 s without it.
     pub fn grace(mut self, time: Duration) -> Self {
         self.with_config(|config| config.grace = time);
@@ -377,12 +388,63 @@ impl App {
         self.plan_with(&config)
     }
 
+    /// Everything that looks wrong with the program as a whole, without a broker: what the command `check` tells. All handlers
+    /// count, whatever `--handlers` says.
+    ///
+    /// ```
+    /// # use bus_runtime::prelude::*;
+    /// #[react("wiki.#")]
+    /// async fn on_wiki() {}
+    ///
+    /// // In a test of your program:
+    /// assert_eq!(bus_runtime::app().check().unwrap(), []);
+    /// ```
+    ///
+    /// # Errors
+    /// Every contradiction between the handlers.
+    pub fn check(&self) -> Result<Vec<Finding>, Vec<Error>> {
+        let (config, plan) = self.whole_plan()?;
+        let messages = self.messages();
+        let published: Vec<_> = sorted(PublishRegistration::linked().collect(), |one| one.place);
+        Ok(check::check(Program {
+            plan: &plan,
+            settings: &config.plan,
+            messages: &messages,
+            published: &published,
+            ack_timeout: config.ack_timeout,
+        }))
+    }
+
+    /// What the program promises to others, as `bus.lock` keeps it.
+    ///
+    /// # Errors
+    /// Every contradiction between the handlers.
+    pub fn lock(&self) -> Result<Lock, Vec<Error>> {
+        let (_, plan) = self.whole_plan()?;
+        Ok(Lock::of(&plan, &self.messages()))
+    }
+
+    /// The plan of all handlers.
+    fn whole_plan(&self) -> Result<(Config, Plan), Vec<Error>> {
+        let mut config = self.settings().map_err(|error| vec![error])?;
+        config.handlers.clear();
+        config.groups.clear();
+        config.exclude.clear();
+        let plan = self.plan_with(&config)?;
+        Ok((config, plan))
+    }
+
+    /// The message types that are linked into the program.
+    fn messages(&self) -> Vec<&'static MessageRegistration> {
+        sorted(MessageRegistration::linked().collect(), |one| one.place)
+    }
+
     pub(crate) fn plan_with(&self, config: &Config) -> Result<Plan, Vec<Error>> {
         let all = match &self.registrations {
             Registrations::Linked => plan(HandlerRegistration::linked(), &config.plan)?,
             Registrations::Explicit(registrations) => plan(registrations, &config.plan)?,
         };
-        if config.handlers.is_empty() && config.exclude.is_empty() {
+        if config.handlers.is_empty() && config.exclude.is_empty() && config.groups.is_empty() {
             return Ok(all);
         }
         filter::filtered(all, config).map_err(|error| vec![error])
@@ -494,8 +556,14 @@ async fn connect(url: &BrokerUrl, _name: &str, _config: &Config) -> Result<Broke
     .with_help("build bus-runtime with its feature `rabbitmq`"))
 }
 
+/// Link-time registration promises no order.
+fn sorted<T: Copy>(mut all: Vec<T>, place: impl Fn(T) -> Place) -> Vec<T> {
+    all.sort_by_key(|one| place(*one));
+    all
+}
+
 /// The first of several errors, for those who want one.
-fn first(errors: Vec<Error>) -> Error {
+pub(crate) fn first(errors: Vec<Error>) -> Error {
     let contradiction = || Error::new(ErrorKind::Registration, "the handlers contradict each other");
     errors.into_iter().next().unwrap_or_else(contradiction)
 }

@@ -227,7 +227,7 @@ impl App {
                 log::install(options, log_format);
                 dlq::dlq(&app, &arguments, format)
             }
-            Command::Check(arguments) => check::check(&app, &arguments),
+            Command::Check(arguments) => check::check(app, &arguments, format),
             Command::Topology(arguments) => topology::topology(app, &arguments, format),
             Command::Definitions(arguments) => topology::export(&app, &arguments),
         }

@@ -20,6 +20,9 @@ pub struct RunArgs {
     /// Only these handlers, as globs: wiki::*,billing::send_invoice [env: HANDLERS]
     #[arg(long, value_name = "GLOB,..", value_delimiter = ',')]
     handlers: Vec<String>,
+    /// Only the handlers of these groups [env: BUS_GROUPS]
+    #[arg(long, value_name = "GROUP,..", value_delimiter = ',')]
+    groups: Vec<String>,
     /// All handlers but these [env: BUS_EXCLUDE]
     #[arg(long, value_name = "GLOB,..", value_delimiter = ',')]
     exclude: Vec<String>,
@@ -91,6 +94,9 @@ impl RunArgs {
             config.require_broker |= self.require_broker;
             if !self.handlers.is_empty() {
                 config.handlers.clone_from(&self.handlers);
+            }
+            if !self.groups.is_empty() {
+                config.groups.clone_from(&self.groups);
             }
             if !self.exclude.is_empty() {
                 config.exclude.clone_from(&self.exclude);

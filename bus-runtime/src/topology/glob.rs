@@ -7,7 +7,8 @@ pub(crate) fn matches(glob: &str, name: &str) -> bool {
     whole || (!glob.contains("::") && glob_matches(glob, last))
 }
 
-fn glob_matches(glob: &str, text: &str) -> bool {
+/// Whether the whole of a text matches a glob.
+pub(crate) fn glob_matches(glob: &str, text: &str) -> bool {
     let mut parts = glob.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };

@@ -457,3 +457,6 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
     );
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,9 +26,64 @@ mod after {
     async fn ticket() {}
 }
 
+/// The same handler, which says so.
+mod renamed {
+    use bus_runtime::prelude::*;
+
+    #[react("page.#", retry = "none", formerly = "shows::before::index")]
+    async fn search() {}
+
+    #[audit("ticket.*", queue = "tickets", ttl = "60s", retry = "none", name = "shows::before::ticket")]
+    async fn ticket() {}
+}
+
+/// One of everything that `check` finds.
+mod checked {
+    use bus_runtime::prelude::*;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Serialize, Deserialize, Message)]
+    #[event("unheard")]
+    struct Unheard {}
+
+    #[derive(Serialize, Deserialize, Message)]
+    #[task("undone")]
+    struct Undone {
+        texts: Vec<String>,
+        at: At,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct At {
+        line: Option<u32>,
+    }
+
+    #[react("ping", "nobody.publishes.this", group = "games")]
+    async fn ping() {}
+
+    #[react("pong", group = "games")]
+    async fn pong() {}
+
+    #[react("echo.#")]
+    async fn echo() {}
+
+    #[audit("slow", timeout = "30m")]
+    async fn slow() {}
+
+    bus_runtime::publishes! {
+        ping => react: "pong";
+        pong => react: "ping";
+        echo => react: "echo.again";
+        audit: "slow", "nobody.binds.this";
+        terminal react: "nobody.needs.this";
+    }
+}
+
 fn main() -> ExitCode {
     let stage = match std::env::var_os("STAGE") {
         Some(stage) if stage == "after" => "shows::after",
+        Some(stage) if stage == "renamed" => "shows::renamed",
+        Some(stage) if stage == "checked" => "shows::checked",
         _ => "shows::before",
     };
     HandlerRegistration::linked()

@@ -38,7 +38,7 @@ async fn reached(bench: &Bench, patterns: &[String], keys: &[String]) -> Vec<BTr
 }
 
 /// T1: the rules of topic patterns, one by one.
-pub async fn topic_matrix(bench: &Bench) {
+pub async fn t1_topic_matrix(bench: &Bench) {
     let table = [
         ("wiki.#", "wiki", true),
         ("wiki.#", "wiki.a", true),
@@ -78,7 +78,7 @@ pub async fn topic_matrix(bench: &Bench) {
 }
 
 /// T4: random patterns and keys do what our own matcher says.
-pub async fn random_patterns(bench: &Bench) {
+pub async fn t4_random_patterns(bench: &Bench) {
     let mut runner = TestRunner::default();
     let word = || proptest::sample::select(vec!["a", "b", "", "ab", "*", "#", "é"]);
     // RabbitMQ needs exponential time for more than a few `#`.
@@ -101,7 +101,7 @@ pub async fn random_patterns(bench: &Bench) {
 }
 
 /// T2: two bindings of one queue that both match deliver one message once.
-pub async fn two_bindings_one_delivery(bench: &Bench) {
+pub async fn t2_two_bindings_one_delivery(bench: &Bench) {
     let topic = bench.exchange("topic", ExchangeKind::Topic).await;
     let queue = bench.classic("q", |_| {}).await;
     bench.bind(&topic, &queue, "wiki.#").await;
@@ -111,7 +111,7 @@ pub async fn two_bindings_one_delivery(bench: &Bench) {
 }
 
 /// T3: wildcards in a routing key are plain text.
-pub async fn wildcards_in_routing_keys(bench: &Bench) {
+pub async fn t3_wildcards_in_routing_keys(bench: &Bench) {
     let topic = bench.exchange("topic", ExchangeKind::Topic).await;
     let queue = bench.classic("q", |_| {}).await;
     bench.bind(&topic, &queue, "user").await;

@@ -182,3 +182,27 @@ pub(crate) mod plain_functions_are_handlers {
         bus.shutdown().await;
     }
 }
+
+pub(crate) mod r6_a_retry_waits_on_the_broker_alone {
+    use super::*;
+
+    #[react("r6.#", retry(max = 1, initial = "400ms", jitter = 0.0))]
+    async fn fails(calls: State<Calls>) -> Result<(), String> {
+        calls.add("called");
+        Err("not now".to_owned())
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let calls = Calls::default();
+        let bus = arena.app(module_path!()).state(calls.clone()).start().await.unwrap();
+        let queue = bus.plan().queues[0].name.to_string();
+        let queue = queue.strip_prefix(arena.name("").as_str()).unwrap_or(&queue).to_owned();
+        bus.react("r6.x", &()).await.unwrap();
+        calls.until(1).await;
+        bus.shutdown().await;
+        // No worker is left, nor anything else of this program: the broker brings the message back by itself.
+        arena.until_ready(&queue, 1).await;
+        assert_eq!(arena.take(&queue).await[0].headers.int("bus-attempt"), Some(2));
+        assert_eq!(calls.count(), 1);
+    }
+}

@@ -59,6 +59,21 @@ pub(crate) async fn n6_other_arguments_are_named_with_their_place(arena: Arena) 
     assert!(error.help().unwrap().contains("topology diff"));
 }
 
+pub(crate) async fn setup_runs_first_and_its_error_ends_the_start(arena: Arena) {
+    let failing = arena.app(before::MODULE).setup(async |_app| Err::<App, _>("no disk"));
+    let error = failing.start().await.unwrap_err();
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Setup, "the app's setup failed"));
+    assert_eq!(std::error::Error::source(&error).map(ToString::to_string).as_deref(), Some("no disk"));
+    assert_eq!(arena.transport().inspect(&arena.name("tickets")).await.unwrap(), None, "nothing is declared");
+    let app = arena.app(before::MODULE).setup(async |app| {
+        tokio::task::yield_now().await;
+        Ok::<_, Error>(app.name("named by its setup"))
+    });
+    let bus = app.start().await.unwrap();
+    assert!(format!("{bus:?}").contains("named by its setup"), "{bus:?}");
+    bus.shutdown().await;
+}
+
 pub(crate) async fn missing_leaves_the_rest_as_it_is(arena: Arena) {
     apply(&arena, before::MODULE).await;
     declaring(&arena, after::MODULE, Declare::Missing).start().await.unwrap().shutdown().await;

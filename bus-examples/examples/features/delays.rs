@@ -1,0 +1,19 @@
+//! A message that arrives later.
+
+use bus_runtime::prelude::*;
+
+#[react("reminder.#")]
+async fn remind(key: RoutingKey) {
+    println!("{key}");
+}
+
+#[cfg(test)]
+#[tokio::test(start_paused = true)]
+async fn it_arrives_after_its_delay() {
+    let bus = TestBus::start(crate::app()).await;
+    bus.send(bus.bus().react("reminder.tea", &()).after(Duration::from_secs(240))).await;
+    bus.settled().await;
+    bus.handler(remind).never_called();
+    bus.advance(Duration::from_secs(241)).await;
+    bus.handler(remind).called_once();
+}
