@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 
 mod banner;
 mod check;
+mod doctor;
 mod drift;
 mod explain;
 mod handlers;
@@ -136,6 +137,8 @@ pub enum Command {
     /// Ask the program that runs on this machine whether it does its work; 1 when it does not
     #[cfg(feature = "admin")]
     Health(health::HealthArgs),
+    /// Look for whatever keeps the program from running: settings, network, TLS, login, permissions, topology
+    Doctor(doctor::DoctorArgs),
     /// Check the handlers against each other, without a broker
     Check(check::CheckArgs),
     /// Show, compare, declare or export the exchanges, queues and bindings that the handlers need
@@ -192,6 +195,7 @@ impl App {
             Some(mut set) => {
                 if options.broker_url.is_some() {
                     set.broker_url = config.broker_url;
+                    set.broker_from = config.broker_from;
                 }
                 set
             }
@@ -218,6 +222,7 @@ impl App {
             }
             #[cfg(feature = "admin")]
             Command::Health(arguments) => health::health(&app, &arguments, format),
+            Command::Doctor(arguments) => doctor::doctor(app, &arguments, format),
             Command::Check(arguments) => check::check(&app, &arguments),
             Command::Topology(arguments) => topology::topology(app, &arguments, format),
             Command::Definitions(arguments) => topology::export(&app, &arguments),
