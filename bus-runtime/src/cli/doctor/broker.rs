@@ -17,7 +17,7 @@ use crate::provision::Provision;
 use crate::seam;
 use crate::topology::diff::Remedy;
 use crate::topology::{Queue, QueueType, Topology};
-use crate::transport::{Confirmation, Transport, Verdict};
+use crate::transport::{Confirmation, Transport};
 
 /// How long a name or an address may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -169,15 +169,16 @@ async fn send_and_take(app: &App, transport: &dyn Transport) -> Result<(), Error
         Ok(Confirmation::Unroutable) => Ok(None),
         Err(error) => Err(error),
     };
-    let settled = match taken {
-        Ok(Some(incoming)) => incoming.settler.settle(Verdict::Ack),
+    let arrived = match taken {
+        // It is not settled: it goes with its queue.
+        Ok(Some(_)) => Ok(()),
         Ok(None) => {
             Err(Error::new(ErrorKind::Broker, "a message that the broker has confirmed is not there"))
         }
         Err(error) => Err(error),
     };
     let deleted = transport.delete_queue(&name).await;
-    settled.and(deleted)
+    arrived.and(deleted)
 }
 
 /// What differs between the code and the broker.
