@@ -51,6 +51,8 @@ const KNOWN: &[&str] = &[
 pub struct Config {
     /// The broker; `None` is the embedded one.
     pub broker_url: Option<BrokerUrl>,
+    /// What has said which broker it is, such as `BROKER_URL`, for people to read.
+    pub broker_from: Option<String>,
     /// Refuse to start without a broker's URL: `BUS_REQUIRE_BROKER`.
     pub require_broker: bool,
     /// Only handlers that match one of these globs: `HANDLERS`.
@@ -114,6 +116,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             broker_url: None,
+            broker_from: None,
             require_broker: false,
             handlers: Vec::new(),
             exclude: Vec::new(),
@@ -156,6 +159,7 @@ impl Config {
             config.plan.messages = exchange.to_string();
         }
         config.broker_url = Some(url);
+        config.broker_from = Some("--broker-url".to_owned());
         Ok(config)
     }
 
@@ -165,8 +169,10 @@ impl Config {
     /// As [`from_env`](Self::from_env).
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Error> {
         let vars = Vars(vars.into_iter().filter(|(_, value)| !value.is_empty()).collect());
+        let (broker_url, broker_from) = vars.broker_url()?.unzip();
         let mut config = Self {
-            broker_url: vars.broker_url()?,
+            broker_url,
+            broker_from,
             require_broker: vars.flag("BUS_REQUIRE_BROKER")?,
             handlers: vars.list("HANDLERS"),
             exclude: vars.list("BUS_EXCLUDE"),
@@ -222,19 +228,27 @@ impl Vars {
         self.0.get(name).map(String::as_str)
     }
 
-    fn broker_url(&self) -> Result<Option<BrokerUrl>, Error> {
+    /// The broker, and what has said so.
+    fn broker_url(&self) -> Result<Option<(BrokerUrl, String)>, Error> {
         for name in URL_VARIABLES {
             if let Some(url) = self.get(name) {
-                return BrokerUrl::parse(url).map(Some).map_err(|error| named(name, &error));
+                return BrokerUrl::parse(url)
+                    .map(|url| Some((url, name.to_owned())))
+                    .map_err(|error| named(name, &error));
             }
             let file = format!("{name}_FILE");
             if let Some(path) = self.get(&file) {
-                return BrokerUrl::from_file(path).map(Some).map_err(|error| named(&file, &error));
+                return BrokerUrl::from_file(path)
+                    .map_err(|error| named(&file, &error))
+                    .map(|url| Some((url, format!("{path}, which {file} names"))));
             }
         }
         match self.get("MESSAGE_BUS_TYPE") {
             None | Some("embedded") => Ok(None),
-            Some("rabbitmq") => BrokerUrl::parse("amqp://guest:guest@localhost:5672").map(Some),
+            Some("rabbitmq") => {
+                let url = BrokerUrl::parse("amqp://guest:guest@localhost:5672")?;
+                Ok(Some((url, "MESSAGE_BUS_TYPE".to_owned())))
+            }
             Some(other) => {
                 Err(Error::new(ErrorKind::Config, format!("MESSAGE_BUS_TYPE `{other}` is not supported"))
                     .with_help("it is `rabbitmq` or `embedded`; BROKER_URL wins over it"))

@@ -8,6 +8,8 @@ mod blocked;
 mod commands;
 #[path = "rabbitmq/confirms.rs"]
 mod confirms;
+#[path = "rabbitmq/doctor.rs"]
+mod doctor;
 #[path = "rabbitmq/health.rs"]
 mod health;
 #[path = "rabbitmq/lost.rs"]

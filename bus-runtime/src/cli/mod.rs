@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind};
 mod banner;
 mod check;
 mod dlq;
+mod doctor;
 mod drift;
 mod explain;
 mod handlers;
@@ -141,6 +142,8 @@ pub enum Command {
     Health(health::HealthArgs),
     /// Look at dead letters, replay, export, import and delete them
     Dlq(Box<dlq::DlqArgs>),
+    /// Look for whatever keeps the program from running: settings, network, TLS, login, permissions, topology
+    Doctor(doctor::DoctorArgs),
     /// Check the handlers against each other, without a broker
     Check(check::CheckArgs),
     /// Show, compare, declare or export the exchanges, queues and bindings that the handlers need
@@ -197,6 +200,7 @@ impl App {
             Some(mut set) => {
                 if options.broker_url.is_some() {
                     set.broker_url = config.broker_url;
+                    set.broker_from = config.broker_from;
                 }
                 set
             }
@@ -228,6 +232,7 @@ impl App {
                 dlq::dlq(&app, &arguments, format)
             }
             Command::Check(arguments) => check::check(app, &arguments, format),
+            Command::Doctor(arguments) => doctor::doctor(app, &arguments, format),
             Command::Topology(arguments) => topology::topology(app, &arguments, format),
             Command::Definitions(arguments) => topology::export(&app, &arguments),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::signals::Signals;
-use super::{banner, block_on, notify, report};
+use super::{banner, block_on, doctor, notify, report};
 #[cfg(feature = "admin")]
 use crate::admin::AdminPort;
 use crate::app::{App, Drained};
@@ -45,6 +45,9 @@ pub struct RunArgs {
     #[cfg(feature = "admin")]
     #[arg(long, value_name = "ADDRESS", value_parser = super::admin_port)]
     http: Option<AdminPort>,
+    /// Run `doctor` first, and start only when nothing has failed
+    #[arg(long)]
+    check: bool,
     /// Handle what is queued, then exit
     #[arg(long, visible_alias = "drain-and-exit")]
     once: bool,
@@ -61,6 +64,17 @@ pub(super) fn run(mut app: App, arguments: &RunArgs) -> ExitCode {
         Err(errors) => return report::failed(&errors),
         Ok(plan) if plan.handlers.is_empty() => return report::failed(&[no_handlers()]),
         Ok(_) => {}
+    }
+    if arguments.check {
+        match doctor::examine_at_once(&mut app) {
+            Ok(diagnosis) => {
+                report::aside(&diagnosis.table());
+                if diagnosis.exit() != 0 {
+                    return ExitCode::from(diagnosis.exit());
+                }
+            }
+            Err(error) => return report::failed(&[error]),
+        }
     }
     super::log::install_panic_hook();
     let ran = block_on(async { if arguments.once { once(app).await } else { until_signal(app).await } });

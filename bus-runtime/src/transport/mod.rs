@@ -160,6 +160,11 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Whether the broker can be talked to right now.
     fn status(&self) -> ConnectionStatus;
 
+    /// What the broker and the transport have agreed upon; `None` where nothing is limited.
+    fn limits(&self) -> Option<Limits> {
+        None
+    }
+
     /// Flushes what is under way and closes the connections, within the time limit.
     fn close(&self, within: Duration) -> BoxFuture<'_, ()>;
 }
@@ -173,6 +178,17 @@ pub struct TransportDescription {
     pub address: String,
     /// Product and version of the broker, such as `RabbitMQ 3.10.8`.
     pub server: String,
+}
+
+/// What the broker and the transport have agreed upon for each connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Channels that may be open at once; each consumer has one.
+    pub channels: u16,
+    /// The size of the largest frame; the headers of a message go into one.
+    pub frame_bytes: u32,
+    /// The interval of heartbeats; a peer that is silent for two of them is lost.
+    pub heartbeat_secs: u16,
 }
 
 /// Whether the broker can be talked to.

@@ -17,7 +17,7 @@ use crate::topology::diff::Difference;
 use crate::topology::{Binding, Exchange, Queue, QueueType, Topology};
 
 use super::{
-    BoxFuture, Browser, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Deletion, Incoming,
+    BoxFuture, Browser, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Deletion, Incoming, Limits,
     QueueState, Survey, Transport, TransportDescription,
 };
 
@@ -294,6 +294,10 @@ impl Transport for RabbitMq {
             },
             _ => ConnectionStatus::Disconnected,
         }
+    }
+
+    fn limits(&self) -> Option<Limits> {
+        self.consuming.live().map(|live| live.limits())
     }
 
     fn close(&self, within: Duration) -> BoxFuture<'_, ()> {

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::{Defects, REQUEST_TIMEOUT};
 use crate::broker_url::{AmqpUrl, Host};
 use crate::error::Error;
+use crate::transport::Limits;
 use crate::transport::rabbitmq::reply;
 
 /// Who is at the other end, and as whom we talk to it: for the texts of errors.
@@ -73,6 +74,15 @@ impl Live {
     /// The largest frame that both sides agreed on.
     pub(in crate::transport::rabbitmq) fn frame_max(&self) -> usize {
         usize::try_from(self.connection.configuration().frame_max()).unwrap_or(usize::MAX)
+    }
+
+    pub(in crate::transport::rabbitmq) fn limits(&self) -> Limits {
+        let agreed = self.connection.configuration();
+        Limits {
+            channels: agreed.channel_max(),
+            frame_bytes: agreed.frame_max(),
+            heartbeat_secs: agreed.heartbeat(),
+        }
     }
 
     pub(in crate::transport::rabbitmq) fn stands(&self) -> bool {
