@@ -12,13 +12,16 @@ use crate::provision::Declare;
 use crate::topology::PlanSettings;
 use crate::transport::PUBLISH_TIMEOUT;
 
+/// RabbitMQ's own default of `consumer_timeout`.
+const ACK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30 * 60);
 /// How long handlers may go on after a signal: below the 30 s after which Kubernetes and Docker kill.
 pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(25);
 /// Variables that may hold the broker's URL, in the order in which they are looked at.
 const URL_VARIABLES: [&str; 4] = ["BROKER_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
 
 /// Every `BUS_*` variable that means something.
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 21] = [
+    "BUS_ACK_TIMEOUT",
     "BUS_CONCURRENCY",
     "BUS_DECLARE",
     "BUS_EXCHANGE",
@@ -58,6 +61,9 @@ pub struct Config {
     pub wait_for_broker: Option<Patience>,
     /// How long handlers may go on after a signal: `BUS_SHUTDOWN_GRACE`.
     pub grace: Duration,
+    /// After how long RabbitMQ takes a message back that is not acknowledged, its `consumer_timeout`: `BUS_ACK_TIMEOUT`. `None`
+    /// is never.
+    pub ack_timeout: Option<Duration>,
     /// How long a publish waits for its confirm: `BUS_PUBLISH_TIMEOUT`.
     pub publish_timeout: Duration,
     /// What is declared at start: `BUS_DECLARE`.
@@ -111,6 +117,7 @@ impl Default for Config {
             exclude: Vec::new(),
             wait_for_broker: None,
             grace: GRACE_DEFAULT,
+            ack_timeout: Some(ACK_TIMEOUT_DEFAULT),
             publish_timeout: PUBLISH_TIMEOUT,
             declare: Declare::default(),
             management_url: None,
@@ -172,6 +179,9 @@ impl Config {
         };
         if let Some(grace) = vars.duration("BUS_SHUTDOWN_GRACE")? {
             config.grace = grace;
+        }
+        if let Some(limit) = vars.duration("BUS_ACK_TIMEOUT")? {
+            config.ack_timeout = (!limit.is_zero()).then_some(limit);
         }
         config.wait_for_broker = match vars.get("BUS_WAIT_FOR_BROKER") {
             Some("forever") => Some(Patience::Forever),

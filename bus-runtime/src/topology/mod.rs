@@ -9,6 +9,7 @@ mod foreign;
 mod handler;
 pub mod naming;
 mod order;
+pub(crate) mod patience;
 pub mod plan;
 mod renamed;
 
