@@ -12,6 +12,8 @@ use crate::provision::Declare;
 use crate::topology::PlanSettings;
 use crate::transport::PUBLISH_TIMEOUT;
 
+/// RabbitMQ's own default of `consumer_timeout`.
+const ACK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30 * 60);
 /// How long handlers may go on after a signal: below the 30 s after which Kubernetes and Docker kill.
 pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(25);
 /// Variables that may hold the broker's URL, in the order in which they are looked at.
@@ -66,10 +68,11 @@ pub struct Config {
     pub wait_for_broker: Option<Patience>,
     /// How long handlers may go on after a signal: `BUS_SHUTDOWN_GRACE`.
     pub grace: Duration,
+    /// After how long RabbitMQ takes a message back that is not acknowledged, its `consumer_timeout`: `BUS_ACK_TIMEOUT`. `None`
+    /// is never.
+    pub ack_timeout: Option<Duration>,
     /// How long a publish waits for its confirm: `BUS_PUBLISH_TIMEOUT`.
     pub publish_timeout: Duration,
-    /// How long the broker waits for an acknowledgement, which `check` and the start compare with: `BUS_ACK_TIMEOUT`.
-    pub ack_timeout: Duration,
     /// What is declared at start: `BUS_DECLARE`.
     pub declare: Declare,
     /// Where RabbitMQ's management API is, which `topology diff` sees bindings through: `BUS_MANAGEMENT_URL`. `None` is port
@@ -121,9 +124,9 @@ impl Default for Config {
             handlers: Vec::new(),
             exclude: Vec::new(),
             groups: Vec::new(),
-            ack_timeout: crate::check::ACK_TIMEOUT_DEFAULT,
             wait_for_broker: None,
             grace: GRACE_DEFAULT,
+            ack_timeout: Some(ACK_TIMEOUT_DEFAULT),
             publish_timeout: PUBLISH_TIMEOUT,
             declare: Declare::default(),
             management_url: None,
@@ -190,15 +193,15 @@ impl Config {
         if let Some(grace) = vars.duration("BUS_SHUTDOWN_GRACE")? {
             config.grace = grace;
         }
+        if let Some(limit) = vars.duration("BUS_ACK_TIMEOUT")? {
+            config.ack_timeout = (!limit.is_zero()).then_some(limit);
+        }
         config.wait_for_broker = match vars.get("BUS_WAIT_FOR_BROKER") {
             Some("forever") => Some(Patience::Forever),
             _ => vars.duration("BUS_WAIT_FOR_BROKER")?.map(Patience::For),
         };
         if let Some(timeout) = vars.duration("BUS_PUBLISH_TIMEOUT")? {
             config.publish_timeout = timeout;
-        }
-        if let Some(timeout) = vars.duration("BUS_ACK_TIMEOUT")? {
-            config.ack_timeout = timeout;
         }
         if let Some(timeout) = vars.duration("BUS_TIMEOUT")? {
             config.plan.timeout = (!timeout.is_zero()).then_some(timeout);

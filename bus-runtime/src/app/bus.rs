@@ -23,6 +23,7 @@ use crate::provision::{self, Declare};
 use crate::publish::Publisher;
 use crate::rename;
 use crate::seam;
+use crate::topology::patience::{Patience, patience};
 use crate::topology::{HandlerEntry, Plan, QueueEntry, naming};
 use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{
@@ -80,6 +81,21 @@ pub(super) async fn start(
     Ok(bus)
 }
 
+/// Refuses handlers that the broker would always interrupt, and warns of those that it may.
+fn check_patience(plan: &Plan, limit: Duration) -> Result<(), Error> {
+    for queue in &plan.queues {
+        match patience(queue, limit) {
+            Patience::Enough => {}
+            Patience::Strained(text) => tracing::warn!(queue = %queue.name, code = "BUS0108", "{text}"),
+            Patience::Exceeded(error) => return Err(*error),
+        }
+    }
+    for finding in check::resting(plan, limit) {
+        tracing::warn!(code = finding.code, help = finding.help, "{}", finding.message);
+    }
+    Ok(())
+}
+
 /// Declares, and consumes nothing yet.
 pub(super) async fn prepare(
     app: App,
@@ -91,6 +107,9 @@ pub(super) async fn prepare(
         Broker::Embedded(broker) => (Arc::new(broker.clone()), Some(broker)),
         Broker::Other(transport) => (transport, None),
     };
+    if let (None, Some(limit)) = (&embedded, config.ack_timeout) {
+        check_patience(&plan, limit)?;
+    }
     crate::middleware::note_places();
     provision::declare(&*transport, &plan, config.declare).await?;
     if provision::is_worth_a_note(config.declare, &plan.topology, embedded.is_some()) {
@@ -98,9 +117,6 @@ pub(super) async fn prepare(
     }
     if config.declare != Declare::Never {
         provision::cut_off(&*transport, &plan.renamed).await?;
-    }
-    for slow in check::slow(&plan, config.ack_timeout) {
-        tracing::warn!(code = slow.code, help = slow.help, "{}", slow.message);
     }
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);

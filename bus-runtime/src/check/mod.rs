@@ -12,11 +12,7 @@ use crate::registration::{MessageRegistration, PublishRegistration};
 use crate::topology::{Plan, PlanSettings};
 
 pub use lock::Lock;
-pub(crate) use times::slow;
-
-/// RabbitMQ closes the channel of a consumer that holds a message for longer: its `consumer_timeout`, 30 minutes unless its
-/// configuration says otherwise.
-pub const ACK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30 * 60);
+pub(crate) use times::resting;
 
 /// Something that is wrong, or looks wrong, with a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +96,7 @@ pub(crate) struct Program<'p> {
     pub(crate) settings: &'p PlanSettings,
     pub(crate) messages: &'p [&'static MessageRegistration],
     pub(crate) published: &'p [&'static PublishRegistration],
-    pub(crate) ack_timeout: Duration,
+    pub(crate) ack_timeout: Option<Duration>,
 }
 
 /// Everything that looks wrong: messages that nobody handles, tasks and commands without a handler, keys that nobody binds,
@@ -108,6 +104,9 @@ pub(crate) struct Program<'p> {
 pub(crate) fn check(program: Program<'_>) -> Vec<Finding> {
     let mut findings = routes::check(program);
     findings.extend(circles::check(program));
-    findings.extend(slow(program.plan, program.ack_timeout));
+    if let Some(limit) = program.ack_timeout {
+        findings.extend(times::held(program.plan, limit));
+        findings.extend(resting(program.plan, limit));
+    }
     findings
 }

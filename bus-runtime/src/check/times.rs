@@ -4,29 +4,30 @@ use std::time::Duration;
 
 use super::Finding;
 use crate::policy::AckMode;
+use crate::topology::patience::{Patience, patience};
 use crate::topology::{HandlerEntry, Plan, QueueEntry};
 
 /// Handlers that may hold a message for longer than the broker waits for its acknowledgement.
-pub(crate) fn slow(plan: &Plan, ack_timeout: Duration) -> Vec<Finding> {
-    let queues = plan.queues.iter().filter(|queue| queue.ack != AckMode::OnReceive);
-    queues.filter_map(|queue| waits(queue, ack_timeout).or_else(|| retries(queue, ack_timeout))).collect()
+pub(crate) fn held(plan: &Plan, ack_timeout: Duration) -> Vec<Finding> {
+    plan.queues.iter().filter_map(|queue| waits(queue, ack_timeout)).collect()
 }
 
-/// What is fetched ahead waits for its turn, and is unacknowledged for as long.
 fn waits(queue: &QueueEntry, ack_timeout: Duration) -> Option<Finding> {
-    let (slowest, timeout) = slowest(queue)?;
-    let turns = u32::from(queue.prefetch).div_ceil(u32::from(queue.concurrency.max(1)));
-    let longest = timeout.saturating_mul(turns);
-    if longest <= ack_timeout {
-        return None;
+    match patience(queue, ack_timeout) {
+        Patience::Enough => None,
+        Patience::Strained(text) => {
+            let first = queue.members.first()?;
+            let help = "shorten `timeout`, lower `prefetch`, or raise the broker's consumer_timeout and tell it with BUS_ACK_TIMEOUT";
+            Some(Finding::warning("BUS0307", text, help).at(first.place, first.name.clone()))
+        }
+        Patience::Exceeded(error) => Some(Finding::from(&*error)),
     }
-    let text = format!(
-        "{} may hold a message for {longest:?}: its timeout of {timeout:?}, {turns} times in turn (prefetch {}, concurrency {}); \
-         the broker waits {ack_timeout:?} for the acknowledgement",
-        slowest.name, queue.prefetch, queue.concurrency
-    );
-    let help = "shorten `timeout`, lower `prefetch`, or raise the broker's consumer_timeout and tell it with BUS_ACK_TIMEOUT";
-    Some(Finding::warning("BUS0307", text, help).at(slowest.place, slowest.name.clone()))
+}
+
+/// Handlers whose retries wait in the process for longer than that.
+pub(crate) fn resting(plan: &Plan, ack_timeout: Duration) -> Vec<Finding> {
+    let queues = plan.queues.iter().filter(|queue| queue.ack != AckMode::OnReceive);
+    queues.filter_map(|queue| retries(queue, ack_timeout)).collect()
 }
 
 /// The retries of a queue that goes with its process wait in the process, with the message unacknowledged.

@@ -50,7 +50,7 @@ const PROBLEMS: u8 = 1;
 
 pub(super) fn check(mut app: App, arguments: &CheckArgs, format: Output) -> ExitCode {
     if let Some(time) = arguments.ack_timeout {
-        app.with_config(|config| config.ack_timeout = time);
+        app.with_config(|config| config.ack_timeout = Some(time));
     }
     let (findings, summary) = match find(&app, arguments) {
         Ok(found) => found,

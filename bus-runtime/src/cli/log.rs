@@ -10,6 +10,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::clean::CleanWriter;
 use super::{LogFormat, Options};
 
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
@@ -28,10 +29,11 @@ pub(super) fn install(options: &Options, format: Option<LogFormat>) {
         (false, _) => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let colours = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_writer(move || CleanWriter { to: std::io::stderr(), format, colours })
+        .with_ansi(colours);
     let discreet = filter_fn(|event| !shows_secrets(event.target(), *event.level()));
     // An error means that the program has installed a subscriber of its own, which is then the right one.
     let _ = match format {

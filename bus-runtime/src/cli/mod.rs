@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 
 mod banner;
 mod check;
+mod clean;
 mod dlq;
 mod doctor;
 mod drift;

@@ -1,6 +1,8 @@
 //! Tables for people: text to the left, numbers to the right, headers in capitals, no borders.
 
-/// A table that is filled row by row.
+use super::clean::clean;
+
+/// A table that is filled row by row. Whatever is in a cell, a row stays one line.
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
 }
@@ -11,7 +13,7 @@ impl Table {
     }
 
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(cells.into_iter().map(|cell| clean(&cell).into_owned()).collect());
     }
 
     pub(super) fn render(&self) -> String {

@@ -11,6 +11,7 @@ pub(crate) mod glob;
 mod handler;
 pub mod naming;
 mod order;
+pub(crate) mod patience;
 pub mod plan;
 mod renamed;
 

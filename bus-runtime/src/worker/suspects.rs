@@ -24,8 +24,9 @@ const ALONE_AFTER: Duration = Duration::from_secs(30);
 /// How long to wait before the queue is consumed again when that failed.
 const CONSUME_AGAIN: Duration = Duration::from_secs(1);
 
+/// Only what was delivered before has a count that is the broker's: a publisher can forge the header of a new message.
 pub(super) fn is_suspect(incoming: &Incoming) -> bool {
-    incoming.delivery_count.is_some_and(|count| count >= SUSPECT_FROM)
+    incoming.redelivered && incoming.delivery_count.is_some_and(|count| count >= SUSPECT_FROM)
 }
 
 impl Worker {

@@ -48,7 +48,7 @@ fn o2_check_finds_what_nobody_handles_binds_or_publishes() {
         ),
         (
             "BUS0307",
-            "shows::checked::slow may hold a message for 3600s: its timeout of 1800s, 2 times in turn (prefetch 32, concurrency 16); the broker waits 1800s for the acknowledgement",
+            "shows::checked::slow may keep a message for 3600s (timeout 1800s, prefetch 32, concurrency 16): RabbitMQ takes it back after 1800s, and delivers it again; lower the prefetch or the timeout",
         ),
     ];
     let expected = expected.map(|(code, text)| (code.to_owned(), text.to_owned()));

@@ -6,7 +6,7 @@ use bus_runtime::prelude::*;
 use bus_runtime::{Bus, HandlerStats};
 use bus_tests::arena::{Arena, Calls, until};
 
-async fn arenas() -> Vec<Arena> {
+pub(crate) async fn arenas() -> Vec<Arena> {
     let mut arenas = vec![Arena::embedded()];
     arenas.extend(bus_tests::arena::rabbitmq().await);
     arenas
