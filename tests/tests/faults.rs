@@ -16,6 +16,8 @@
 mod broker;
 #[path = "faults/hostile.rs"]
 mod hostile;
+#[path = "faults/leaks.rs"]
+mod leaks;
 #[path = "faults/load.rs"]
 mod load;
 #[path = "faults/network.rs"]

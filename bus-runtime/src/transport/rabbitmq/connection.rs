@@ -180,6 +180,7 @@ impl Link {
     /// The task: watches the connection and makes it anew, until it is told to stop.
     async fn keep(self: Arc<Self>, mut live: Arc<Live>) {
         let mut backoff = Backoff::default();
+        backoff.at_most(self.pace.longest_pause(Failure::Other));
         loop {
             let since = Instant::now();
             let loss = self.watch_over(&live).await;

@@ -91,11 +91,14 @@ impl Source {
     /// Comes back; after each failure the next attempt waits longer. Yields the failure when its kind is news.
     async fn come_back(self, mut attempts: Attempts) -> (Result<Subscription, Error>, Attempts) {
         loop {
-            // How long the connection takes to come back is its own business; the pause is for what comes after.
-            if let Err(error) = self.link.wait_for_ever().await {
-                return (Err(error), attempts);
+            let live = match self.link.wait_for_ever().await {
+                Ok(live) => live,
+                Err(error) => return (Err(error), attempts),
+            };
+            // A connection that is new has made its pauses. The others are for what was lost, or has failed, on this one.
+            if attempts.told.is_some() || std::ptr::eq(attempts.lost_on.as_ptr(), Arc::as_ptr(&live)) {
+                tokio::time::sleep(attempts.backoff.next()).await;
             }
-            tokio::time::sleep(attempts.backoff.next()).await;
             let error = match self.subscribe_anew(&attempts.lost_on).await {
                 Ok(subscription) => {
                     attempts.told = None;
@@ -105,6 +108,7 @@ impl Source {
                 }
                 Err(error) => error,
             };
+            attempts.lost_on = Arc::downgrade(&live);
             let is_news = attempts.told != Some(error.kind());
             attempts.told = Some(error.kind());
             if is_news && error.kind() != ErrorKind::Disconnected {

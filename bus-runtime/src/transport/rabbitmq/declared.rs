@@ -154,7 +154,7 @@ async fn declare_what_can_be(live: &Live, topology: Topology) -> Result<(), Erro
 }
 
 /// Every exchange, queue and binding for itself.
-fn parts(topology: Topology) -> impl Iterator<Item = Topology> {
+pub(super) fn parts(topology: Topology) -> impl Iterator<Item = Topology> {
     let Topology { exchanges, queues, bindings } = topology;
     let exchanges = exchanges.into_iter().map(|one| Topology { exchanges: vec![one], ..Topology::default() });
     let queues = queues.into_iter().map(|one| Topology { queues: vec![one], ..Topology::default() });

@@ -27,6 +27,9 @@ pub(super) use self::mend::Mender;
 const IN_FLIGHT_MAX: usize = 1024;
 /// How much the bodies of all publishes under way may take together, in KiB: lapin copies each of them.
 const IN_FLIGHT_KIB_MAX: usize = 256 * 1024;
+/// How often one message is published again because what it needs to arrive had been taken away.
+const MENDS_MAX: usize = 2;
+
 /// The way into the task that publishes.
 #[derive(Clone, Debug)]
 pub(super) struct Publishing {
@@ -126,14 +129,17 @@ impl Publishing {
         }
     }
 
-    /// Publishes a message and waits for the confirm; once more, when what it needs to arrive had been taken away.
+    /// Publishes a message and waits for the confirm; once more, or twice, when what it needs to arrive had been taken away.
     pub(super) async fn publish(self, envelope: Arc<Envelope>) -> Result<Confirmation, Error> {
         let deadline = Instant::now() + self.limit;
-        let outcome = self.publish_once(envelope.clone(), deadline).await;
-        if self.mender.mends(&envelope, &outcome).await {
-            return self.publish_once(envelope, deadline).await;
+        for _ in 0..MENDS_MAX {
+            let published_at = Instant::now();
+            let outcome = self.publish_once(envelope.clone(), deadline).await;
+            if !self.mender.mends(&envelope, published_at, &outcome).await {
+                return outcome;
+            }
         }
-        outcome
+        self.publish_once(envelope, deadline).await
     }
 
     /// Both semaphores are fair, so that the order of the first polls is kept.
