@@ -48,6 +48,7 @@ mod hub;
 mod publish;
 mod rename;
 mod seam;
+mod settling;
 mod shutdown;
 mod worker;
 
@@ -125,11 +126,12 @@ pub use outcome::{
     Rejection, ack, nack, reject, requeue, retry, retry_later,
 };
 pub use policy::{AckMode, JITTER_BUCKETS, OnError, RetryPolicy};
-pub use publish::{Publish, Publisher};
+pub use publish::{AndSettle, Publish, Publisher};
 pub use registration::{
     ErrorHook, Filter, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, RetryOptions, Subject,
     Timeout,
 };
+pub use settling::Settled;
 pub use shutdown::Shutdown;
 pub use transport::embedded::EmbeddedBroker;
 
