@@ -117,6 +117,14 @@ impl Metadata {
         self.envelope.properties.message_type.as_deref()
     }
 
+    /// The version of its type's shape, as whoever published it knew it; 1 when nothing is said. A body is decoded as the
+    /// handler's own type whatever its version: give new fields a `#[serde(default)]`, or decide by this in a handler that takes
+    /// [`Raw`](crate::Raw).
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.headers().int(header::VERSION).and_then(|version| u32::try_from(version).ok()).unwrap_or(1)
+    }
+
     /// Its headers.
     #[must_use]
     pub fn headers(&self) -> &Headers {

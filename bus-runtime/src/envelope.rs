@@ -268,6 +268,8 @@ pub mod header {
     pub const REPLAY_TO: &str = "bus-replay-to";
     /// What became of a replayed message: `handled` or `dead`.
     pub const FATE: &str = "bus-fate";
+    /// Somebody waits until this message and all that it leads to are settled; who.
+    pub const SETTLE: &str = "bus-settle";
     /// Version of the message's type.
     pub const VERSION: &str = "bus-version";
     /// The exchange that a delayed message goes to when it is due.

@@ -202,6 +202,8 @@ error_kinds! {
     CommandFailed => "BUS0211", 1;
     /// Commands execute commands in a circle.
     NestedTooDeep => "BUS0220", 70;
+    /// A handler would wait for what its own slot may be needed for.
+    InsideHandler => "BUS0221", 70;
 }
 
 impl From<crate::names::NameError> for Error {

@@ -10,10 +10,11 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::command::Replies;
 use crate::counters::{CommandCounters, CommandStats};
-use crate::envelope::{Envelope, Text};
+use crate::envelope::{Envelope, Text, header};
 use crate::error::{Error, ErrorKind};
 use crate::extract::StateMap;
 use crate::publish::Draft;
+use crate::settling::Settling;
 use crate::shutdown::Shutdown;
 use crate::topology::{PlanSettings, delay, naming};
 use crate::transport::{Confirmation, Transport};
@@ -42,6 +43,8 @@ pub(crate) struct Hub {
     /// The handlers of commands that are in this process.
     pub(crate) locals: Locals,
     pub(crate) commands: CommandCounters,
+    /// Who waits until a message is settled.
+    pub(crate) settling: Arc<Settling>,
     /// The messages that are being handled here.
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) observer: Option<Observer>,
@@ -75,6 +78,7 @@ impl Hub {
             replies: Replies::default(),
             locals: Locals::default(),
             commands: CommandCounters::default(),
+            settling: Arc::default(),
             in_flight: Arc::default(),
             observer: None,
             published: AtomicU64::new(0),
@@ -147,11 +151,15 @@ impl Hub {
 
     /// Sends a draft, by way of the ladder when it is delayed, and judges what it means when no queue wants it.
     pub(crate) async fn send_draft(&self, draft: Draft) -> Result<(), Error> {
-        let Draft { envelope, delay, importance, has_own_id: _ } = draft;
+        let Draft { mut envelope, delay, importance, has_own_id: _ } = draft;
         let topic = format!("{}:{}", envelope.exchange, envelope.routing_key);
         let confirmation = match delay {
-            Some(delay) => self.send_later(envelope, delay).await?,
-            None => self.send(Arc::new(envelope)).await?,
+            Some(delay) => {
+                // Nobody waits for what is to happen later.
+                envelope.headers.remove(header::SETTLE);
+                self.send_later(envelope, delay).await?
+            }
+            None => self.send_awaited(Arc::new(envelope)).await?,
         };
         self.published.fetch_add(1, Ordering::Relaxed);
         if confirmation == Confirmation::Unroutable {
@@ -159,6 +167,16 @@ impl Hub {
             return importance.judge_unroutable(self, &topic);
         }
         Ok(())
+    }
+
+    /// Publishes one message, and notes which queues of this process it will reach when somebody waits for that.
+    async fn send_awaited(&self, envelope: Arc<Envelope>) -> Result<Confirmation, Error> {
+        let reached = self.settling.expect(&envelope);
+        let confirmed = self.send(Arc::clone(&envelope)).await;
+        if !matches!(confirmed, Ok(Confirmation::Routed)) {
+            self.settling.expect_no_more(&envelope, &reached);
+        }
+        confirmed
     }
 
     /// Lets a message climb down the ladder to the exchange and the routing key that it has.

@@ -50,6 +50,7 @@ mod hub;
 mod publish;
 mod rename;
 mod seam;
+mod settling;
 mod shutdown;
 mod worker;
 
@@ -128,11 +129,12 @@ pub use outcome::{
     IntoOutcomesOf, Outcome, Outcomes, Rejection, ack, nack, reject, requeue, retry, retry_later,
 };
 pub use policy::{AckMode, JITTER_BUCKETS, OnError, RetryPolicy};
-pub use publish::{Publish, Publisher};
+pub use publish::{AndSettle, Publish, Publisher};
 pub use registration::{
     BatchFn, BatchOptions, ErrorHook, Filter, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration,
     ItemFn, MessageRegistration, PublishRegistration, RetryOptions, Subject, Timeout,
 };
+pub use settling::Settled;
 pub use shape::Shape;
 pub use shutdown::Shutdown;
 pub use transport::embedded::EmbeddedBroker;

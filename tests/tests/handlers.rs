@@ -50,6 +50,8 @@ mod replays;
 mod retry;
 #[path = "handlers/settle.rs"]
 mod settle;
+#[path = "handlers/settling.rs"]
+mod settling;
 #[path = "handlers/shutdown.rs"]
 mod shutdown;
 #[path = "handlers/topology.rs"]
@@ -189,6 +191,10 @@ on_both! {
     batch::an_interrupted_batch_goes_back,
     health::ready_then_draining,
     health::a_worker_that_ended_is_dead,
+    settling::l2_publish_and_wait_sees_the_whole_cascade,
+    settling::l2_a_handler_cannot_wait_for_what_it_publishes,
+    settling::what_others_handle_is_not_waited_for,
+    settling::l3_a_scheduled_message_delays_no_other,
     shutdown::s1_what_has_begun_ends,
     shutdown::s2_what_takes_too_long_goes_back,
 }

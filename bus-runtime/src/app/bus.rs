@@ -160,6 +160,7 @@ impl Bus {
         for local in ready.iter().flat_map(|(worker, _)| worker.locals()) {
             running.hub.locals.add(local);
         }
+        running.hub.settling.handles(&running.plan.queues);
         if !running.plan.queues.is_empty() {
             let queue = QueueName::new(naming::due(&running.hub.settings.prefix))?;
             let options =

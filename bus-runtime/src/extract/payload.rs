@@ -81,6 +81,9 @@ impl FromDelivery for Bytes {
 }
 
 /// A message with what is known about it beside its body.
+///
+/// The body is decoded before the handler is called, not when [`payload`](Self::payload) is: a body that cannot be decoded is a
+/// dead letter at once, and no handler has begun with it.
 #[derive(Clone)]
 pub struct MessageOf<T> {
     payload: T,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::AndSettle;
 use crate::envelope::{Envelope, HeaderValue, Text, header};
 use crate::error::{Error, ErrorKind};
 use crate::hub::Hub;
@@ -149,6 +150,29 @@ impl Publish {
             self.via = Via::Hub(Arc::clone(&scope.hub));
         }
         self
+    }
+}
+
+impl Publish {
+    /// Publishes it, and waits until every handler in this process is done with it and with all that it led to: retries
+    /// included, until the message is handled or with the dead letters. For tests and scripts.
+    ///
+    /// What is delayed with [`after`](Self::after) or [`at`](Self::at) is not waited for, nor is what other processes do. Where
+    /// another process consumes the same queues, a message that went there counts as settled here when it is in the queues no
+    /// more.
+    ///
+    /// ```no_run
+    /// # async fn f(bus: bus_runtime::Bus) -> Result<(), bus_runtime::Error> {
+    /// let settled = bus.react("wiki.page.saved", &["home"]).and_settle().await?;
+    /// assert_eq!(settled.dead, 0);
+    /// # Ok(()) }
+    /// ```
+    pub fn and_settle(self) -> AndSettle {
+        AndSettle::new(self)
+    }
+
+    pub(super) fn into_parts(self) -> (Result<Draft, Error>, Via) {
+        (self.draft, self.via)
     }
 }
 

@@ -1,8 +1,10 @@
 //! Publishing: the handle, and the message on its way out.
 
+mod and_settle;
 mod draft;
 mod publisher;
 
+pub use and_settle::AndSettle;
 pub(crate) use draft::Draft;
 pub use draft::Publish;
 pub use publisher::Publisher;

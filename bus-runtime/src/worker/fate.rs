@@ -1,10 +1,12 @@
-//! Telling whoever has replayed a dead letter, and waits, what became of it.
+//! Telling whoever waits what became of a message: of a dead letter that was replayed, and of a message that was published to
+//! be awaited.
 
 use std::sync::Arc;
 
 use super::job::Case;
 use crate::envelope::{Envelope, header};
 use crate::names::{ExchangeName, RoutingKey};
+use crate::settling::ComesBack;
 
 /// What became of a message in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,12 @@ pub(super) enum Fate {
 
 /// Tells the fate of a message that somebody waits for. Nobody is told about one that is not decided.
 pub(super) async fn tell(case: &Case, fate: Fate) {
+    tell_and_await(case, fate, Vec::new()).await;
+}
+
+/// As [`tell`], of a message of which something comes back.
+pub(super) async fn tell_and_await(case: &Case, fate: Fate, comes_back: Vec<ComesBack>) {
+    case.hub.settling.end(&case.arrival, comes_back, fate == Fate::Dead);
     let Some((queue, number)) = &case.arrival.awaited else { return };
     let word = match fate {
         Fate::Open => return,

@@ -151,6 +151,7 @@ impl Job {
 
     /// Runs the handlers and settles the message. The slot is free as soon as the handlers have ended.
     pub(super) async fn run(mut self, slot: Slot) {
+        self.case.hub.settling.begin(&self.case.arrival);
         if let Some(counters) = self.late() {
             counters.expired.add_one();
             self.refused = Some(Refused::Late);
@@ -201,7 +202,7 @@ impl Job {
     async fn settle(self, judged: Vec<Judged>) {
         let case = self.case;
         let verdicts = Verdicts::of(&case, judged);
-        let decided = verdicts.fate();
+        let (decided, comes_back) = (verdicts.fate(), verdicts.come_back(&case));
         let decided = match verdicts.perform(&case).await {
             Performed::Done => {
                 case.right.settle(Verdict::Ack);
@@ -212,7 +213,7 @@ impl Job {
                 Fate::Dead
             }
         };
-        fate::tell(&case, decided).await;
+        fate::tell_and_await(&case, decided, comes_back).await;
     }
 }
 

@@ -15,6 +15,7 @@ use crate::outcome::Outcome;
 use crate::policy::JITTER_BUCKETS;
 use crate::seam;
 use crate::settle::{Circumstances, Settlement, after_ack, of_command, settlement, superseded};
+use crate::settling::ComesBack;
 use crate::topology::HandlerEntry;
 use crate::transport::Confirmation;
 
@@ -98,6 +99,21 @@ impl Verdicts {
         let needs_none =
             |settlement: &Settlement| matches!(settlement, Settlement::Ack | Settlement::Discard);
         !self.0.iter().all(|(_, settlement)| needs_none(settlement))
+    }
+
+    /// What comes back of the message: for whom, and after how long.
+    pub(super) fn come_back(&self, case: &Case) -> Vec<ComesBack> {
+        let shared = case.queue.members.len() > 1;
+        let mut all = Vec::new();
+        for (judged, settlement) in &self.0 {
+            let delay = match settlement {
+                Settlement::Retry { delay, .. } => *delay,
+                Settlement::Requeue { .. } => Duration::ZERO,
+                Settlement::Ack | Settlement::Discard | Settlement::DeadLetter { .. } => continue,
+            };
+            all.push((shared.then(|| judged.entry.name.clone()), judged.instance.clone(), delay));
+        }
+        all
     }
 
     /// What they mean for the message as a whole.
