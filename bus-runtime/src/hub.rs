@@ -12,7 +12,8 @@ use crate::command::Replies;
 use crate::envelope::{Envelope, Text};
 use crate::error::{Error, ErrorKind};
 use crate::extract::StateMap;
-use crate::publish::Draft;
+use crate::idempotency::Idempotency;
+use crate::publish::{Draft, Pressure};
 use crate::shutdown::Shutdown;
 use crate::topology::{PlanSettings, delay, naming};
 use crate::transport::{Confirmation, Transport};
@@ -38,6 +39,8 @@ pub(crate) struct Hub {
     pub(crate) publish_timeout: Duration,
     pub(crate) replies: Replies,
     pub(crate) observer: Option<Observer>,
+    pub(crate) pressure: Pressure,
+    pub(crate) idempotency: Idempotency,
     published: AtomicU64,
     unroutable: AtomicU64,
     window: Semaphore,
@@ -67,6 +70,8 @@ impl Hub {
             publish_timeout: crate::transport::PUBLISH_TIMEOUT,
             replies: Replies::default(),
             observer: None,
+            pressure: Pressure::default(),
+            idempotency: Idempotency::default(),
             published: AtomicU64::new(0),
             unroutable: AtomicU64::new(0),
             window: Semaphore::new(IN_FLIGHT_MAX),
@@ -129,7 +134,7 @@ impl Hub {
         let topic = format!("{}:{}", envelope.exchange, envelope.routing_key);
         let confirmation = match delay {
             Some(delay) => self.send_later(envelope, delay).await?,
-            None => self.send(Arc::new(envelope)).await?,
+            None => self.send_under_pressure(Arc::new(envelope)).await?,
         };
         self.published.fetch_add(1, Ordering::Relaxed);
         if confirmation == Confirmation::Unroutable {
