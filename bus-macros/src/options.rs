@@ -69,7 +69,7 @@ pub(crate) struct Options {
     pub(crate) batch: Slot<Batch>,
     pub(crate) queue_type: Slot<QueueType>,
     pub(crate) max_length: Slot<u64>,
-    pub(crate) overflow: Slot<Overflow>,
+    pub(crate) overflow: Slot<WhenFull>,
     pub(crate) ttl: Slot<Duration>,
     pub(crate) max_priority: Slot<u8>,
     pub(crate) single_active: Slot<bool>,
@@ -105,9 +105,11 @@ pub(crate) enum QueueType {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Overflow {
-    DropHead,
-    RejectPublish,
+pub(crate) enum WhenFull {
+    DropOldest,
+    RejectNew,
+    Block,
+    Adaptive,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,8 +138,15 @@ const ON_ERROR: &[(&str, OnError)] = &[
 const ACK: &[(&str, AckMode)] =
     &[("on_success", AckMode::OnSuccess), ("on_receive", AckMode::OnReceive), ("manual", AckMode::Manual)];
 const QUEUE_TYPE: &[(&str, QueueType)] = &[("quorum", QueueType::Quorum), ("classic", QueueType::Classic)];
-const OVERFLOW: &[(&str, Overflow)] =
-    &[("drop-head", Overflow::DropHead), ("reject-publish", Overflow::RejectPublish)];
+const OVERFLOW: &[(&str, WhenFull)] = &[
+    ("reject-new", WhenFull::RejectNew),
+    ("drop-oldest", WhenFull::DropOldest),
+    ("block", WhenFull::Block),
+    ("adaptive", WhenFull::Adaptive),
+    // As AMQP has it.
+    ("reject-publish", WhenFull::RejectNew),
+    ("drop-head", WhenFull::DropOldest),
+];
 const FANOUT: &[(&str, Fanout)] = &[("each", Fanout::Each)];
 const EXCHANGE_KIND: &[(&str, ExchangeKind)] =
     &[("topic", ExchangeKind::Topic), ("direct", ExchangeKind::Direct), ("fanout", ExchangeKind::Fanout)];

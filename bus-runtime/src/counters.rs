@@ -7,6 +7,7 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) called: Counter,
+    pub(crate) duplicates: Counter,
     pub(crate) batches: Counter,
     pub(crate) handled: Counter,
     pub(crate) failed: Counter,
@@ -90,6 +91,12 @@ pub struct Stats {
     pub published: u64,
     /// Those of them that no queue wanted.
     pub unroutable: u64,
+    /// Messages that were refused, because a queue was full.
+    pub refused: u64,
+    /// Messages that had to wait for room in a full queue (`overflow = "block"` and `"adaptive"`).
+    pub waited: u64,
+    /// Messages that were slowed down, because a queue was nearly full (`overflow = "adaptive"`).
+    pub slowed: u64,
     /// The commands that it has executed.
     pub commands: CommandStats,
     /// Each handler, in the order of the plan.
@@ -124,6 +131,8 @@ pub struct HandlerStats {
     pub queue: String,
     /// How often it was called, attempts after the first included; a method of instances, for how many of them.
     pub called: u64,
+    /// Messages with an idempotency key that it had handled already, for which it was not called.
+    pub duplicates: u64,
     /// How often a handler with `batch(..)` was called; `called` counts the messages.
     pub batches: u64,
     /// Messages that it has handled with success; a method of instances, for how many of them.

@@ -284,6 +284,8 @@ pub mod header {
     pub const USER_ID: &str = "bus-user-id";
     /// The session that a message belongs to.
     pub const SESSION_ID: &str = "bus-session-id";
+    /// Of messages with the same key a handler handles one.
+    pub const IDEMPOTENCY_KEY: &str = "bus-idempotency-key";
     /// W3C trace context.
     pub const TRACEPARENT: &str = "traceparent";
     /// W3C trace context, vendors' part.

@@ -13,7 +13,8 @@ use crate::counters::{CommandCounters, CommandStats};
 use crate::envelope::{Envelope, Text, header};
 use crate::error::{Error, ErrorKind};
 use crate::extract::StateMap;
-use crate::publish::Draft;
+use crate::idempotency::Idempotency;
+use crate::publish::{Draft, Pressure};
 use crate::settling::Settling;
 use crate::shutdown::Shutdown;
 use crate::topology::{PlanSettings, delay, naming};
@@ -48,6 +49,8 @@ pub(crate) struct Hub {
     /// The messages that are being handled here.
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) observer: Option<Observer>,
+    pub(crate) pressure: Pressure,
+    pub(crate) idempotency: Idempotency,
     published: AtomicU64,
     unroutable: AtomicU64,
     window: Semaphore,
@@ -81,6 +84,8 @@ impl Hub {
             settling: Arc::default(),
             in_flight: Arc::default(),
             observer: None,
+            pressure: Pressure::default(),
+            idempotency: Idempotency::default(),
             published: AtomicU64::new(0),
             unroutable: AtomicU64::new(0),
             window: Semaphore::new(IN_FLIGHT_MAX),
@@ -172,7 +177,7 @@ impl Hub {
     /// Publishes one message, and notes which queues of this process it will reach when somebody waits for that.
     async fn send_awaited(&self, envelope: Arc<Envelope>) -> Result<Confirmation, Error> {
         let reached = self.settling.expect(&envelope);
-        let confirmed = self.send(Arc::clone(&envelope)).await;
+        let confirmed = self.send_under_pressure(Arc::clone(&envelope)).await;
         if !matches!(confirmed, Ok(Confirmation::Routed)) {
             self.settling.expect_no_more(&envelope, &reached);
         }

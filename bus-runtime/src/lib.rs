@@ -47,6 +47,7 @@ mod command;
 mod counters;
 mod due;
 mod hub;
+mod idempotency;
 mod publish;
 mod rename;
 mod seam;
@@ -121,6 +122,7 @@ pub use extract::{
     CorrelationId, FromBatch, FromDelivery, Json, MessageId, MessageOf, Raw, Redelivered, Settle, State,
     Timestamp,
 };
+pub use idempotency::{Claim, IdempotencyStore, MemoryStore};
 pub use instances::Instances;
 pub use message::{Command, Event, Kind, Message, MessageKind, MessageType, Publishable, Task};
 pub use names::{ExchangeName, NameError, QueueName, RoutingKey};
@@ -128,7 +130,7 @@ pub use outcome::{
     DeadLetterReason, Disposition, HandlerError, IntoHandlerError, IntoOutcome, IntoOutcomeOf, IntoOutcomes,
     IntoOutcomesOf, Outcome, Outcomes, Rejection, ack, nack, reject, requeue, retry, retry_later,
 };
-pub use policy::{AckMode, JITTER_BUCKETS, OnError, RetryPolicy};
+pub use policy::{AckMode, JITTER_BUCKETS, OnError, RetryPolicy, WhenFull};
 pub use publish::{AndSettle, Publish, Publisher};
 pub use registration::{
     BatchFn, BatchOptions, ErrorHook, Filter, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration,
@@ -138,6 +140,7 @@ pub use settling::Settled;
 pub use shape::Shape;
 pub use shutdown::Shutdown;
 pub use transport::embedded::EmbeddedBroker;
+pub use transport::{QueueLevel, WaterMark};
 
 /// What the programs of the documentation use.
 pub mod prelude {

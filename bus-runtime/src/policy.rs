@@ -107,6 +107,21 @@ pub enum OnError {
     Discard,
 }
 
+/// What happens to messages for a queue that holds its `max_length`: the option `overflow`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// The oldest message goes to the dead letters, at most once (`x-overflow` is `drop-head`).
+    DropOldest,
+    /// The new message is refused, which is an error for its publisher (`x-overflow` is `reject-publish`, here and below).
+    #[default]
+    RejectNew,
+    /// Publishers that know the handler wait for room, up to the publish timeout.
+    Block,
+    /// Publishers that know the handler slow down as the queue fills, and wait when it is full.
+    Adaptive,
+}
+
 /// When a message is acknowledged: the option `ack`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]

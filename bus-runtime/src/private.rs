@@ -23,12 +23,12 @@ pub use crate::outcome::{
     Disposition, HandlerError, IntoOutcome, IntoOutcomeOf, IntoOutcomes, IntoOutcomesOf, Outcome, Outcomes,
     Rejection,
 };
-pub use crate::policy::{AckMode, OnError};
+pub use crate::policy::{AckMode, OnError, WhenFull};
 pub use crate::registration::{
     BatchFn, BatchOptions, ErrorRegistration, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration,
     ItemFn, MessageRegistration, NO_OPTIONS, PublishRegistration, RetryOptions, Timeout,
 };
-pub use crate::topology::{ExchangeKind, Overflow, QueueType};
+pub use crate::topology::{ExchangeKind, QueueType};
 pub use crate::transport::BoxFuture;
 
 use crate::extract::{Batch, CapturedWord, CapturedWords, FromBatch, MessageOf};

@@ -11,8 +11,8 @@ use crate::extract::{Arguments, BatchCall, BatchItem};
 use crate::instances::InstanceFinder;
 use crate::message::{Message, MessageType};
 use crate::outcome::{HandlerError, Outcome, Outcomes, Rejection};
-use crate::policy::{AckMode, OnError};
-use crate::topology::{ExchangeKind, Overflow, QueueType};
+use crate::policy::{AckMode, OnError, WhenFull};
+use crate::topology::{ExchangeKind, QueueType};
 use crate::transport::BoxFuture;
 
 mod disposition;
@@ -105,7 +105,7 @@ pub struct HandlerOptions {
     pub batch: Option<BatchOptions>,
     pub queue_type: Option<QueueType>,
     pub max_length: Option<u64>,
-    pub overflow: Option<Overflow>,
+    pub overflow: Option<WhenFull>,
     pub ttl: Option<Duration>,
     pub max_priority: Option<u8>,
     pub single_active: Option<bool>,

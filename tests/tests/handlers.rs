@@ -12,6 +12,8 @@
 #[macro_use]
 mod installed;
 
+#[path = "handlers/backpressure.rs"]
+mod backpressure;
 #[path = "handlers/batch.rs"]
 mod batch;
 #[path = "handlers/command.rs"]
@@ -30,6 +32,8 @@ mod foreign;
 mod group;
 #[path = "handlers/health.rs"]
 mod health;
+#[path = "handlers/idempotency.rs"]
+mod idempotency;
 #[path = "handlers/input.rs"]
 mod input;
 #[path = "handlers/instances.rs"]
@@ -195,6 +199,16 @@ on_both! {
     settling::l2_a_handler_cannot_wait_for_what_it_publishes,
     settling::what_others_handle_is_not_waited_for,
     settling::l3_a_scheduled_message_delays_no_other,
+    backpressure::l5_drop_oldest_keeps_the_newest_in_order,
+    backpressure::l5_reject_new_is_an_error_for_the_publisher,
+    backpressure::l5_block_waits_for_room,
+    backpressure::l5_block_gives_up_at_the_publish_timeout,
+    backpressure::l5_adaptive_slows_and_recovers,
+    backpressure::l5_high_and_low_water_once_per_crossing,
+    settle::q1_no_more_than_the_concurrency_after_early_acks,
+    idempotency::a_key_is_handled_once_by_each_handler,
+    idempotency::a_failed_attempt_releases_the_key,
+    idempotency::an_interrupted_handler_releases_the_key,
     shutdown::s1_what_has_begun_ends,
     shutdown::s2_what_takes_too_long_goes_back,
 }

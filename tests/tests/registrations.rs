@@ -5,10 +5,9 @@
 use std::time::Duration;
 
 use bus_runtime::prelude::*;
-use bus_runtime::topology::Overflow;
 use bus_runtime::{
     AckMode, HandlerError, HandlerRegistration, MessageType, Metadata, OnError, RetryOptions, Subject,
-    Timeout,
+    Timeout, WhenFull,
 };
 use serde::{Deserialize, Serialize};
 
@@ -263,10 +262,7 @@ fn options_arrive() {
     assert_eq!(options.ack, Some(AckMode::Manual));
     assert_eq!((options.concurrency, options.prefetch), (Some(1), None));
     assert_eq!((options.priority, options.queue), (Some(-5), Some("shared")));
-    assert_eq!(
-        (options.max_length, options.overflow.map(Overflow::as_str)),
-        (Some(10_000), Some("drop-head"))
-    );
+    assert_eq!((options.max_length, options.overflow), (Some(10_000), Some(WhenFull::DropOldest)));
     assert!(options.error_hook.is_some() && options.when.is_some() && !options.fanout_each);
 }
 

@@ -58,7 +58,7 @@ pub(super) fn expand(options: &Options) -> TokenStream {
         field("batch", batch, batch_value),
         field("queue_type", queue_type, |value| variant("QueueType", value)),
         field("max_length", max_length, |value| number(i128::from(*value))),
-        field("overflow", overflow, |value| variant("Overflow", value)),
+        field("overflow", overflow, |value| variant("WhenFull", value)),
         field("ttl", ttl, |value| duration(*value)),
         field("max_priority", max_priority, |value| number(*value)),
         field("single_active", single_active, ToTokens::to_token_stream),

@@ -43,7 +43,7 @@ const _: () = {
                 ordered_by: __bus::Some("customer.id"),
                 queue_type: __bus::Some(__bus::QueueType::Classic),
                 max_length: __bus::Some(10000),
-                overflow: __bus::Some(__bus::Overflow::RejectPublish),
+                overflow: __bus::Some(__bus::WhenFull::RejectNew),
                 ttl: __bus::Some(__bus::Duration::from_secs(300)),
                 max_priority: __bus::Some(10),
                 single_active: __bus::Some(true),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 
+use super::levels;
 use super::{App, Broker};
 use crate::admin::Admin;
 use crate::check;
@@ -20,7 +21,7 @@ use crate::hub::Hub;
 use crate::middleware::Layers;
 use crate::names::QueueName;
 use crate::provision::{self, Declare};
-use crate::publish::Publisher;
+use crate::publish::{Pressure, Publisher};
 use crate::rename;
 use crate::seam;
 use crate::topology::patience::{Patience, patience};
@@ -123,6 +124,8 @@ pub(super) async fn prepare(
     hub.instances = app.instances.values();
     hub.publish_timeout = config.publish_timeout;
     hub.observer = app.observer;
+    hub.pressure = Pressure::of(&plan);
+    hub.idempotency = app.idempotency;
     let running = Running {
         hub: Arc::new(hub),
         counters: plan.handlers.iter().map(|_| Arc::default()).collect(),
@@ -133,6 +136,7 @@ pub(super) async fn prepare(
         phase: watch::Sender::new(Phase::Running),
     };
     let running = Arc::new(running);
+    levels::watch(&running, app.level_hooks);
     let bus = Bus {
         publisher: Publisher::direct(&running.hub),
         running,
@@ -325,6 +329,7 @@ impl Running {
             kind: entry.kind.as_str(),
             queue: entry.queue.to_string(),
             called: counters.called.get(),
+            duplicates: counters.duplicates.get(),
             batches: counters.batches.get(),
             handled: counters.handled.get(),
             failed: counters.failed.get(),
@@ -340,7 +345,8 @@ impl Running {
             stuck: counters.stuck.get(),
         });
         let commands = self.hub.command_stats();
-        Stats { published, unroutable, commands, handlers: handlers.collect() }
+        let (refused, waited, slowed) = self.hub.pressure.counts();
+        Stats { published, unroutable, refused, waited, slowed, commands, handlers: handlers.collect() }
     }
 
     /// Waits until nothing is queued, in flight or due now.

@@ -13,12 +13,13 @@ use crate::dead_letters::DeadLetters;
 use crate::error::{BoxError, Error, ErrorKind, Place};
 use crate::extract::{Arguments, StateMap};
 use crate::hub::Observer;
+use crate::idempotency::{Idempotency, IdempotencyStore};
 use crate::middleware::Layers;
 use crate::provision::{Owner, Provision};
 use crate::registration::{HandlerRegistration, MessageRegistration, PublishRegistration};
 use crate::topology::{HandlerEntry, Plan, plan};
 use crate::transport::embedded::EmbeddedBroker;
-use crate::transport::{BoxFuture, Transport};
+use crate::transport::{BoxFuture, QueueLevel, Transport};
 
 mod bus;
 mod ending;
@@ -26,12 +27,14 @@ mod filter;
 mod health;
 mod instances;
 mod layers;
+mod levels;
 
 pub use bus::Bus;
 pub(crate) use bus::Running;
 pub use ending::Drained;
 pub use health::{BrokerHealth, ConsumerHealth, Health, Status};
 use instances::GivenInstances;
+use levels::LevelHooks;
 
 type Setup = Box<dyn FnOnce(App) -> BoxFuture<'static, Result<App, BoxError>> + Send>;
 
@@ -61,6 +64,8 @@ pub struct App {
     setups: Vec<Setup>,
     registrations: Registrations,
     observer: Option<Observer>,
+    level_hooks: LevelHooks,
+    idempotency: Idempotency,
 }
 
 /// Where the handlers come from.
@@ -91,6 +96,8 @@ pub fn app() -> App {
         setups: Vec::new(),
         registrations: Registrations::Linked,
         observer: None,
+        level_hooks: LevelHooks::default(),
+        idempotency: Idempotency::default(),
     }
 }
 
@@ -220,6 +227,37 @@ impl App {
     /// How long handlers may go on after shutdown has begun; 25 s without it.
     pub fn grace(mut self, time: Duration) -> Self {
         self.with_config(|config| config.grace = time);
+        self
+    }
+
+    /// Remembers which messages have been handled: a handler is not called again for an idempotency key
+    /// ([`Publish::idempotency_key`](crate::Publish::idempotency_key)) with which it has succeeded. Such a message is acknowledged
+    /// and counted.
+    ///
+    /// A failed attempt gives the key back, and so do a dead letter and an interruption. While another message with the key is
+    /// being handled, the duplicate waits, at most for the handler's timeout; then it goes back to its queue. Each handler, and
+    /// each instance with a key of its own, handles a key once. Commands are handled whatever their key.
+    ///
+    /// It is no exactly-once: when the process dies after the handler has succeeded and before the store knows, the handler is
+    /// called again.
+    ///
+    /// ```no_run
+    /// use bus_runtime::MemoryStore;
+    ///
+    /// fn main() -> std::process::ExitCode {
+    ///     bus_runtime::app().idempotency(MemoryStore::new()).run()
+    /// }
+    /// ```
+    pub fn idempotency(mut self, store: impl IdempotencyStore) -> Self {
+        self.idempotency = Idempotency::new(Arc::new(store));
+        self
+    }
+
+    /// Calls this when a queue with `max_length` becomes nearly full (80 %), and when it has room again (50 %): once per
+    /// crossing. The embedded broker tells each one as it happens; RabbitMQ tells nobody, so its queues are looked at once a
+    /// second, and what rises and falls in between stays unseen. The hook must not wait, nor call the broker.
+    pub fn on_queue_level(mut self, hook: impl Fn(&QueueLevel) + Send + Sync + 'static) -> Self {
+        self.level_hooks.push(Arc::new(hook));
         self
     }
 

@@ -125,6 +125,25 @@ impl Publish {
         self.map(|draft| draft.envelope.properties.expiration = Some(time))
     }
 
+    /// Names what the message is about, so that a handler which has succeeded with it is not called again: an order's id, a hash. It
+    /// needs an app with a store where it is handled, see [`App::idempotency`](crate::App::idempotency).
+    ///
+    /// # Errors
+    /// (when awaited) [`InvalidName`](ErrorKind::InvalidName) for a key that is empty or longer than 255 bytes.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        let key = key.into();
+        if key.is_empty() || key.len() > crate::idempotency::KEY_MAX {
+            let text = format!(
+                "an idempotency key has 1 to {} bytes, and this one {}",
+                crate::idempotency::KEY_MAX,
+                key.len()
+            );
+            self.draft = self.draft.and(Err(Error::new(ErrorKind::InvalidName, text)));
+            return self;
+        }
+        self.header(header::IDEMPOTENCY_KEY, key)
+    }
+
     /// Sets the content type; without it the body is `application/json`.
     pub fn content_type(self, mime: impl Into<Text>) -> Self {
         self.map(|draft| draft.envelope.properties.content_type = Some(mime.into()))

@@ -2,11 +2,13 @@
 
 mod and_settle;
 mod draft;
+mod pressure;
 mod publisher;
 
 pub use and_settle::AndSettle;
 pub(crate) use draft::Draft;
 pub use draft::Publish;
+pub(crate) use pressure::Pressure;
 pub use publisher::Publisher;
 pub(crate) use publisher::here;
 #[cfg(feature = "cli")]

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::error::Error;
 use crate::names::ExchangeName;
+use crate::policy::WhenFull;
 use crate::registration::HandlerOptions;
 
 /// How the queue of a handler with these options is declared.
@@ -21,7 +22,11 @@ pub(super) fn declaration(entry: &HandlerEntry, options: &HandlerOptions) -> Que
         options.queue_type.unwrap_or(if classic_only { QueueType::Classic } else { QueueType::Quorum });
     let mut queue = Queue::durable(entry.queue.clone(), queue_type);
     queue.exclusive = options.exclusive == Some(true) || options.fanout_each;
-    let overflow = options.overflow.unwrap_or(Overflow::RejectPublish);
+    let overflow = match options.overflow.unwrap_or_default() {
+        WhenFull::DropOldest => Overflow::DropHead,
+        // Waiting and slowing down are the publishers' business.
+        WhenFull::RejectNew | WhenFull::Block | WhenFull::Adaptive => Overflow::RejectPublish,
+    };
     let arguments = &mut queue.arguments;
     arguments.max_length = options.max_length;
     arguments.message_ttl = options.ttl;

@@ -17,7 +17,7 @@ use super::{ExchangeKind, Queue, Topology, naming};
 use crate::error::{Error, ErrorKind};
 use crate::message::MessageKind;
 use crate::names::{ExchangeName, QueueName};
-use crate::policy::{AckMode, RetryPolicy};
+use crate::policy::{AckMode, RetryPolicy, WhenFull};
 use crate::registration::{HandlerId, HandlerOptions, HandlerRegistration, RetryOptions, Subject, Timeout};
 
 /// `x-delivery-limit` of work queues: far above what reconnects cause (22 of them with prefetch 32 and a limit of 20
@@ -107,6 +107,8 @@ pub struct QueueEntry {
     pub ordered_by: Option<OrderedBy>,
     /// How many of its messages a handler is called with, when it is not one.
     pub batch: Option<BatchEntry>,
+    /// What happens to messages when it is full.
+    pub when_full: WhenFull,
     /// How it is declared.
     pub declaration: Queue,
     /// Whether it belongs to others, who alone declare and bind it.
@@ -426,6 +428,7 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
         let foreign = planned.options.has_foreign_queue();
         if queue.declaration != declaration
             || queue.foreign != foreign
+            || queue.when_full != planned.options.overflow.unwrap_or_default()
             || (queue.ack, &queue.ordered_by, queue.batch) != (entry.ack, &entry.ordered_by, entry.batch)
         {
             return Err(different_settings(other, entry));
@@ -451,6 +454,7 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
             ack: entry.ack,
             ordered_by: entry.ordered_by.clone(),
             batch: entry.batch,
+            when_full: planned.options.overflow.unwrap_or_default(),
             declaration,
             foreign: planned.options.has_foreign_queue(),
         },

@@ -14,9 +14,13 @@ use crate::topology::diff::Difference;
 use crate::topology::{Binding, BindingDefinition, Exchange, Queue, QueueType, Topology};
 
 pub mod embedded;
+mod level;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 pub(crate) mod wire;
+
+pub use level::{LevelListener, QueueLevel, WaterMark};
+pub(crate) use level::{Water, is_high, is_low};
 
 #[cfg(feature = "rabbitmq")]
 pub use rabbitmq::{RabbitMq, RabbitMqOptions};
@@ -156,6 +160,13 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// What the broker says.
     fn unbind<'a>(&'a self, binding: &'a Binding) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Lets the listener know of every mark that a queue with `x-max-length` passes, each once per crossing and in order. Says
+    /// whether the transport can: RabbitMQ tells nobody how full its queues are.
+    fn watch_levels(&self, listener: LevelListener) -> bool {
+        let _ = listener;
+        false
+    }
 
     /// Whether the broker can be talked to right now.
     fn status(&self) -> ConnectionStatus;

@@ -20,6 +20,7 @@ use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::hub::Hub;
+use crate::idempotency::Permission;
 use crate::middleware::panicked;
 use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
 use crate::policy::AckMode;
@@ -403,6 +404,33 @@ impl Called {
 
 /// Runs one handler and sends what it has published. `None` as for [`run_calls`].
 pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
+    let permission = hub.idempotency.permission(&call.entry, call.instance.as_deref(), &arrival.metadata);
+    let refused = match permission.await {
+        Permission::Free => return run_permitted(hub, arrival, call).await,
+        Permission::Claimed(claimed) => {
+            let judged = run_permitted(hub, arrival, call).await;
+            match &judged {
+                Some(judged) if judged.outcome.is_success() => claimed.complete().await,
+                _ => claimed.release().await,
+            }
+            return judged;
+        }
+        Permission::Busy => return None,
+        Permission::Duplicate => {
+            call.counters.duplicates.add_one();
+            Outcome::Discard
+        }
+        Permission::Failed(error) => Outcome::Failed(error),
+    };
+    let Call { entry, counters, instance, .. } = call;
+    Some(judge(
+        arrival,
+        Judged { entry, counters, outcome: refused, instance, acknowledged: false, stuck: None },
+    ))
+}
+
+/// Runs one handler, whose message is no duplicate.
+async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
     let Call { entry, counters, scope, future, instance } = call;
     counters.called.add_one();
     let span = tracing::info_span!(

@@ -261,6 +261,54 @@ pub(crate) mod q1_no_more_than_the_concurrency {
     }
 }
 
+pub(crate) mod q1_no_more_than_the_concurrency_after_early_acks {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[derive(Default)]
+    struct Gauge {
+        now: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    impl Gauge {
+        async fn busy(&self, calls: &Calls) {
+            let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(now, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            self.now.fetch_sub(1, Ordering::SeqCst);
+            calls.add(self.most.load(Ordering::SeqCst));
+        }
+    }
+
+    /// The broker's prefetch has room as soon as a message is acknowledged; the worker's slots have not.
+    #[react("q1.received", concurrency = 3, prefetch = 3, ack = "on_receive")]
+    async fn received(gauge: State<Gauge>, calls: State<Calls>) {
+        gauge.busy(&calls).await;
+    }
+
+    #[react("q1.settled", concurrency = 3, prefetch = 3)]
+    async fn settled(settle: Settle, gauge: State<Gauge>, calls: State<Calls>) -> Result<(), BoxError> {
+        settle.ack().await?;
+        gauge.busy(&calls).await;
+        Ok(())
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        for key in ["q1.received", "q1.settled"] {
+            let calls = Calls::default();
+            let app = arena.app(module_path!()).state(calls.clone()).state(Gauge::default());
+            let bus = app.start().await.unwrap();
+            for _ in 0..12 {
+                bus.react(key, &()).await.unwrap();
+            }
+            calls.until(12).await;
+            assert_eq!(calls.all().iter().max().map(String::as_str), Some("3"), "{key}");
+            bus.shutdown().await;
+        }
+    }
+}
+
 pub(crate) mod concurrency_one_keeps_the_order {
     use super::*;
 

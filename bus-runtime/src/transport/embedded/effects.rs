@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::envelope::Envelope;
+use crate::transport::QueueLevel;
 
 /// What is left to do when the lock is released: wake-ups, so that nobody wakes only to wait for the lock, and destructors,
 /// which are not ours and could come back for the lock.
@@ -11,6 +12,8 @@ use crate::envelope::Envelope;
 pub(super) struct Effects {
     pub(super) wake: Few<Waker>,
     pub(super) drop: Few<Arc<Envelope>>,
+    /// Queues that passed one of their marks.
+    pub(super) levels: Few<QueueLevel>,
     /// The last busy queue became quiet.
     pub(super) quiet: bool,
     /// A publisher that waits for space can try again.
@@ -38,6 +41,10 @@ impl<T> Few<T> {
             None => self.first = Some(thing),
             Some(_) => self.more.push(thing),
         }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none()
     }
 
     pub(super) fn for_each(self, mut act: impl FnMut(T)) {

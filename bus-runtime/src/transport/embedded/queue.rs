@@ -12,6 +12,7 @@ use super::slots::{Key, Slots};
 use crate::envelope::Envelope;
 use crate::seam;
 use crate::topology::{self, DeadLetterStrategy, Overflow, QueueType};
+use crate::transport::{QueueLevel, Water};
 
 /// Finds a [`Queue`].
 pub(super) type QueueId = Key;
@@ -66,6 +67,8 @@ pub(super) struct Queue {
     pub(super) alarm: Option<Instant>,
     /// Whether it counts as busy.
     pub(super) busy: bool,
+    /// Which of its marks it has passed last.
+    pub(super) water: Water,
     /// The last walk that came by, so that a message arrives once.
     pub(super) walked: u64,
 }
@@ -89,6 +92,7 @@ impl Queue {
             unused_since: seam::now(),
             alarm: None,
             busy: false,
+            water: Water::default(),
             walked: 0,
         }
     }
@@ -203,6 +207,14 @@ impl Queue {
     pub(super) fn queue_due(&self) -> Option<Instant> {
         let expires = self.declared.arguments.expires.filter(|_| self.consumers.is_empty())?;
         self.unused_since.checked_add(expires)
+    }
+
+    /// The mark that it has just passed.
+    pub(super) fn passed(&mut self) -> Option<QueueLevel> {
+        let max_length = self.declared.arguments.max_length?;
+        let ready = self.ready.len() as u64;
+        let mark = self.water.passes(ready, max_length)?;
+        Some(QueueLevel { queue: self.declared.name.clone(), mark, ready, max_length })
     }
 
     /// Whether there is something that a consumer has or will get.

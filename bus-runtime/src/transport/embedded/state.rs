@@ -196,6 +196,9 @@ impl State {
             }
             self.timers.extend(alarm.map(|at| (at, Due::Queue(id))));
         }
+        if let Some(level) = queue.passed() {
+            self.effects.levels.push(level);
+        }
         let busy = queue.is_busy();
         if busy != queue.busy {
             queue.busy = busy;

@@ -14,7 +14,7 @@ use crate::topology::diff::Difference;
 use crate::topology::{Binding, Exchange, Queue, QueueType, Topology};
 use crate::transport::{
     BoxFuture, Browser, Confirmation, ConnectionStatus, ConsumeOptions, Consumer, Deletion, Incoming,
-    QueueState, Survey, Transport, TransportDescription,
+    LevelListener, QueueState, Survey, Transport, TransportDescription,
 };
 
 impl Transport for EmbeddedBroker {
@@ -132,6 +132,11 @@ impl Transport for EmbeddedBroker {
 
     fn unbind<'a>(&'a self, binding: &'a Binding) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async { self.connection.with(|state, connection| state.unbind(binding, connection)) })
+    }
+
+    fn watch_levels(&self, listener: LevelListener) -> bool {
+        self.connection.shared().watch_levels(listener);
+        true
     }
 
     fn status(&self) -> ConnectionStatus {
