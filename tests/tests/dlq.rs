@@ -149,7 +149,7 @@ async fn bodies(arena: &Arena) -> BTreeSet<Vec<u8>> {
 }
 
 async fn begun(arena: &Arena, letters: &Letters) -> Child {
-    let mut replay = letters.command(&["dlq", "replay", "--rate", "40/s"]);
+    let mut replay = letters.command(&["dlq", "replay", "--rate", "10/s"]);
     let replay = replay.stdout(Stdio::piped()).spawn().unwrap();
     while arena.ready("letters").await < 3 {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;

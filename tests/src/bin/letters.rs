@@ -15,10 +15,10 @@ async fn read(key: RoutingKey) -> Result<(), String> {
 
 fn main() -> ExitCode {
     // Tests share a broker.
-    let prefix = std::env::var("LETTERS_PREFIX").unwrap_or_default();
+    let prefix = std::env::var_os("LETTERS_PREFIX").unwrap_or_default();
     match Config::from_env() {
         Ok(mut config) => {
-            config.plan.prefix = prefix;
+            config.plan.prefix = prefix.to_string_lossy().into_owned();
             bus_runtime::app().name("letters").config(config).run()
         }
         Err(_) => ExitCode::FAILURE,

@@ -201,10 +201,10 @@ pub(crate) mod a_replay_that_cannot_go_on_loses_nothing {
 
         // Whoever stops a replay stops between two letters.
         let mut slow = Replay::default();
-        slow.per_second = Some(1.0);
-        let stop = tokio::time::sleep(Duration::from_millis(50));
-        let replayed =
-            letters.replay(&Selection::default(), &slow, Control::new(stop, |_| {})).await.unwrap();
+        slow.per_second = Some(0.1);
+        let begun = tokio::sync::Notify::new();
+        let control = Control::new(begun.notified(), |_| begun.notify_one());
+        let replayed = letters.replay(&Selection::default(), &slow, control).await.unwrap();
         assert_eq!((replayed.moved, replayed.ended), (1, Ended::Stopped));
         until_dead(&arena, &bus, 10).await;
 

@@ -21,8 +21,9 @@ use super::settle::Settlements;
 use crate::error::{Error, ErrorKind};
 use crate::transport::{BoxFuture, Browser, Incoming};
 
-/// Messages of the first portion, and of the largest: each is twice as large as the one before. One portion is in memory.
-const PORTION: (u16, u16) = (32, 1024);
+/// Messages of the first portion, and of the largest: each is twice as large as the one before. One portion is in memory. The
+/// first is well above what a replay has under way, which would have to wait for the broker after each message otherwise.
+const PORTION: (u16, u16) = (128, 1024);
 /// How long nothing must come before the queue is asked whether there is anything left.
 const IDLE: Duration = Duration::from_millis(100);
 /// How many times in a row it must have nothing left: the last messages may be on their way.
