@@ -44,9 +44,9 @@ conformance! {
         requeue_to_other_consumer;
     browsing: looking_keeps_the_order, looking_at_many, looking_ends, taking_some, dropped_on_the_way, nothing_to_see;
     dead_letters: rejected, dead_letter_routing_key, deaths_are_counted, automatic_cycle, nowhere_to_go,
-        max_length_drops_head, delivery_limit, at_least_once, delay_queue, story_survives_republishing;
+        l5_max_length_drops_head, delivery_limit, at_least_once, delay_queue, story_survives_republishing;
     expiry: shorter_time_counts, expiry_at_the_head, expiry_at_once, unsettled_do_not_expire, idle_queue;
-    limits: reject_publish, reject_publish_quorum, one_of_two_is_full, unsettled_do_not_count, max_length_bytes, priority,
+    limits: l5_reject_publish, reject_publish_quorum, one_of_two_is_full, unsettled_do_not_count, max_length_bytes, priority,
         no_priority;
     declaring: declare_twice, queue_mismatch, exchange_mismatch, refused_options, bind_missing, reserved_names, default_exchange_is_fixed, inspect, purge,
         get, delete, describe;

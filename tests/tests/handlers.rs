@@ -211,4 +211,7 @@ on_both! {
     idempotency::an_interrupted_handler_releases_the_key,
     shutdown::s1_what_has_begun_ends,
     shutdown::s2_what_takes_too_long_goes_back,
+    shutdown::s3_what_has_not_begun_goes_back_unharmed,
+    publish::l3_what_is_due_later_holds_up_nobody,
+    settle::l4_a_hook_that_fails_calls_nobody,
 }

@@ -429,7 +429,7 @@ impl App {
     /// Everything that looks wrong with the program as a whole, without a broker: what the command `check` tells. All handlers
     /// count, whatever `--handlers` says.
     ///
-    /// ```
+    /// ```standalone_crate
     /// # use bus_runtime::prelude::*;
     /// #[react("wiki.#")]
     /// async fn on_wiki() {}

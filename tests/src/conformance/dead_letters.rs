@@ -146,7 +146,7 @@ pub async fn nowhere_to_go(bench: &Bench) {
 }
 
 /// The oldest message of a full queue dies for the new one.
-pub async fn max_length_drops_head(bench: &Bench) {
+pub async fn l5_max_length_drops_head(bench: &Bench) {
     let dead = bench.classic("dead", |_| {}).await;
     let queue = bench
         .classic("q", |arguments| {

@@ -14,7 +14,7 @@ fn refusing(max: u64) -> impl FnOnce(&mut QueueArguments) {
 }
 
 /// A full queue refuses new messages, when told to.
-pub async fn reject_publish(bench: &Bench) {
+pub async fn l5_reject_publish(bench: &Bench) {
     let queue = bench.classic("q", refusing(3)).await;
     for number in 0..5 {
         let result = bench.try_publish(to_queue(&queue, &number.to_string())).await;

@@ -222,3 +222,54 @@ pub(crate) mod a_publisher_ends_with_its_handler {
         bus.shutdown().await;
     }
 }
+
+pub(crate) mod l3_what_is_due_later_holds_up_nobody {
+    use super::*;
+
+    #[react("l3.#")]
+    async fn on_any(key: RoutingKey, calls: State<Calls>) {
+        calls.add(key);
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let calls = Calls::default();
+        let bus = arena.app(module_path!()).state(calls.clone()).grace(Duration::ZERO).start().await.unwrap();
+        for seconds in [60, 61, 120] {
+            bus.react("l3.later", &()).after(Duration::from_secs(seconds)).await.unwrap();
+        }
+        bus.react("l3.now", &()).await.unwrap();
+        calls.until(1).await;
+        assert_eq!(calls.all(), ["l3.now"]);
+        bus.shutdown().await;
+    }
+}
+
+/// Between publish and handler nothing waits for time to pass: no timer, no polling. The benches measure the rest.
+mod l9 {
+    use super::*;
+    use bus_runtime::HandlerRegistration;
+    use tokio::time::Instant;
+
+    #[react("l9.#")]
+    async fn on_any(calls: State<Calls>) {
+        calls.add("called");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l9_no_time_passes_between_publish_and_handler() {
+        let own = |one: &&HandlerRegistration| one.id().module == module_path!();
+        let app =
+            HandlerRegistration::linked().filter(own).fold(bus_runtime::app(), |app, one| app.register(*one));
+        let calls = Calls::default();
+        let bus = TestBus::start(app.state(calls.clone())).await;
+        let started = Instant::now();
+        for _ in 0..1_000 {
+            bus.react("l9.x", &()).await;
+        }
+        while calls.count() < 1_000 {
+            // Lets others run; the clock stands still as long as one of them can.
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(started.elapsed(), Duration::ZERO);
+    }
+}

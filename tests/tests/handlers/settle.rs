@@ -332,3 +332,38 @@ pub(crate) mod concurrency_one_keeps_the_order {
         bus.shutdown().await;
     }
 }
+
+pub(crate) mod l4_a_hook_that_fails_calls_nobody {
+    use super::*;
+    use std::sync::{Mutex, PoisonError};
+
+    use bus_runtime::{HandlerError, Metadata};
+
+    /// The queues that the hook was called for: both brokers are tested in this process.
+    static HOOKED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+    fn hook(_error: &HandlerError, message: &Metadata) {
+        HOOKED.lock().unwrap_or_else(PoisonError::into_inner).push(message.queue().to_string());
+        panic!("the hook failed too");
+    }
+
+    #[react("l4.#", retry(max = 1, initial = "50ms"), error_hook = hook)]
+    async fn fails(calls: State<Calls>) -> Result<(), String> {
+        calls.add("called");
+        Err("the handler failed".to_owned())
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let calls = Calls::default();
+        let bus = arena.app(module_path!()).state(calls.clone()).start().await.unwrap();
+        let (queue, dead) = (bus.plan().queues[0].name.to_string(), bus.plan().queues[0].dead.to_string());
+        let dead = dead.trim_start_matches(arena.name("").as_str());
+        bus.react("l4.x", &()).await.unwrap();
+        arena.until_ready(dead, 1).await;
+        assert_eq!(calls.count(), 2);
+        assert_eq!(arena.take(dead).await[0].headers.text("bus-error"), Some("the handler failed"));
+        let hooked = HOOKED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        assert_eq!(hooked.iter().filter(|one| **one == queue).count(), 2, "once for each attempt");
+        bus.shutdown().await;
+    }
+}

@@ -64,3 +64,43 @@ pub(crate) mod s2_what_takes_too_long_goes_back {
         bus.shutdown().await;
     }
 }
+
+pub(crate) mod s3_what_has_not_begun_goes_back_unharmed {
+    use super::*;
+
+    /// Whether the handler hangs.
+    struct Hang {
+        always: bool,
+    }
+
+    #[react("s3.#", timeout = "none", concurrency = 1, prefetch = 10)]
+    async fn in_turn(key: RoutingKey, attempt: Attempt, hang: State<Hang>, calls: State<Calls>) {
+        calls.add(format!("{key} {attempt}"));
+        if hang.always {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let calls = Calls::default();
+        let app = arena.app(module_path!()).state(calls.clone()).state(Hang { always: true });
+        let bus = app.grace(Duration::from_millis(200)).start().await.unwrap();
+        for number in 0..5 {
+            bus.react(format!("s3.{number}"), &()).await.unwrap();
+        }
+        calls.until(1).await;
+        let queue = bus.plan().queues[0].name.trim_start_matches(arena.name("").as_str()).to_owned();
+        assert_eq!(bus.shutdown().await.interrupted, 1);
+        assert_eq!(calls.count(), 1, "four were fetched and never begun");
+        arena.until_ready(&queue, 5).await;
+
+        let calls = Calls::default();
+        let app = arena.app(module_path!()).state(calls.clone()).state(Hang { always: false });
+        let bus = app.start().await.unwrap();
+        calls.until(5).await;
+        let mut all = calls.all();
+        all.sort();
+        assert_eq!(all, ["s3.0 1", "s3.1 1", "s3.2 1", "s3.3 1", "s3.4 1"]);
+        bus.shutdown().await;
+    }
+}
