@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bus_runtime::prelude::*;
-use bus_runtime::{Envelope, ErrorKind, ExchangeName, header};
+use bus_runtime::{BODY_MAX, Envelope, ErrorKind, ExchangeName, header};
 use bus_tests::arena::{Arena, Calls};
 
 use crate::inside::arenas;
@@ -37,8 +37,10 @@ async fn bodies_beyond_the_limits_are_dead_letters() {
     for arena in arenas().await {
         let calls = Calls::default();
         let bus = arena.app(limits::MODULE).state(calls.clone()).start().await.unwrap();
+        // A shared broker would run out of memory and block everybody's publishers.
+        let too_large = if arena.name("").is_empty() { 100_000_000 } else { BODY_MAX + 1 };
         let table = [
-            (vec![b' '; 100_000_000], "too_large"),
+            (vec![b' '; too_large], "too_large"),
             (vec![b'['; 100_000], "decode"),
             (vec![0; 1_000], "decode"),
             (b"\"\xff\"".to_vec(), "decode"),
