@@ -134,6 +134,7 @@ pub use registration::{
 pub use settling::Settled;
 pub use shutdown::Shutdown;
 pub use transport::embedded::EmbeddedBroker;
+pub use worker::HandlerFailed;
 
 /// What the programs of the documentation use.
 pub mod prelude {

@@ -22,6 +22,8 @@ mod dead_letters;
 mod early;
 #[path = "handlers/errors.rs"]
 mod errors;
+#[path = "handlers/failures.rs"]
+mod failures;
 #[path = "handlers/foreign.rs"]
 mod foreign;
 #[path = "handlers/group.rs"]
@@ -175,6 +177,7 @@ on_both! {
     ordering::single_active_is_one_worker_at_a_time,
     health::ready_then_draining,
     health::a_worker_that_ended_is_dead,
+    failures::l4_error_handlers_that_fail_do_not_recurse,
     settling::l2_publish_and_wait_sees_the_whole_cascade,
     settling::l2_a_handler_cannot_wait_for_what_it_publishes,
     settling::what_others_handle_is_not_waited_for,
