@@ -268,6 +268,8 @@ pub mod header {
     pub const REPLAY_TO: &str = "bus-replay-to";
     /// What became of a replayed message: `handled` or `dead`.
     pub const FATE: &str = "bus-fate";
+    /// The message comes from handlers having been told of a failure: its own failures are not told.
+    pub const AFTER_FAILURE: &str = "bus-after-failure";
     /// Somebody waits until this message and all that it leads to are settled; who.
     pub const SETTLE: &str = "bus-settle";
     /// Version of the message's type.

@@ -19,7 +19,7 @@ use crate::settling::Settling;
 use crate::shutdown::Shutdown;
 use crate::topology::{PlanSettings, delay, naming};
 use crate::transport::{Confirmation, Transport};
-use crate::worker::{InFlight, Locals};
+use crate::worker::{InFlight, Locals, Telling};
 
 /// Publishes that may wait for their confirm at once: enough to hide the round trip, and an end to the memory they hold.
 pub(crate) const IN_FLIGHT_MAX: usize = 1024;
@@ -44,6 +44,8 @@ pub(crate) struct Hub {
     /// The handlers of commands that are in this process.
     pub(crate) locals: Locals,
     pub(crate) commands: CommandCounters,
+    /// Who is told of failures.
+    pub(crate) telling: Telling,
     /// Who waits until a message is settled.
     pub(crate) settling: Arc<Settling>,
     /// The messages that are being handled here.
@@ -81,6 +83,7 @@ impl Hub {
             replies: Replies::default(),
             locals: Locals::default(),
             commands: CommandCounters::default(),
+            telling: Telling::default(),
             settling: Arc::default(),
             in_flight: Arc::default(),
             observer: None,

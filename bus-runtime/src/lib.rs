@@ -141,6 +141,7 @@ pub use shape::Shape;
 pub use shutdown::Shutdown;
 pub use transport::embedded::EmbeddedBroker;
 pub use transport::{QueueLevel, WaterMark};
+pub use worker::HandlerFailed;
 
 /// What the programs of the documentation use.
 pub mod prelude {

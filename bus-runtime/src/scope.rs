@@ -256,6 +256,7 @@ impl Scope {
             (header::MOUNT_POINT, context.mount_point()),
             (header::USER_ID, context.user_id()),
             (header::SESSION_ID, context.session_id()),
+            (header::AFTER_FAILURE, parent.text(header::AFTER_FAILURE)),
             (header::SETTLE, parent.text(header::SETTLE)),
             (header::TRACEPARENT, parent.text(header::TRACEPARENT)),
             (header::TRACESTATE, parent.text(header::TRACESTATE)),

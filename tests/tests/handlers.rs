@@ -26,6 +26,8 @@ mod dead_letters;
 mod early;
 #[path = "handlers/errors.rs"]
 mod errors;
+#[path = "handlers/failures.rs"]
+mod failures;
 #[path = "handlers/foreign.rs"]
 mod foreign;
 #[path = "handlers/group.rs"]
@@ -195,6 +197,7 @@ on_both! {
     batch::an_interrupted_batch_goes_back,
     health::ready_then_draining,
     health::a_worker_that_ended_is_dead,
+    failures::l4_error_handlers_that_fail_do_not_recurse,
     settling::l2_publish_and_wait_sees_the_whole_cascade,
     settling::l2_a_handler_cannot_wait_for_what_it_publishes,
     settling::what_others_handle_is_not_waited_for,

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::Mutex;
 use tracing::Instrument;
 
+use super::failures;
 use super::fate::{self, Fate};
 use super::instances::InstanceCalls;
 use super::lanes::{self, Slot};
@@ -317,6 +318,7 @@ impl Case {
         let all = run_calls(&self.hub, &self.arrival, calls).await;
         let Some(all) = all else { return (Fate::Dead, stuck) };
         for judged in all {
+            failures::tell(self, &judged);
             stuck.extend(judged.stuck);
             if judged.entry.is_command() {
                 self.answer(&command::answer(&judged.outcome)).await;

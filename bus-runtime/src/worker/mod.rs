@@ -17,6 +17,7 @@ use crate::transport::{ConsumeOptions, Consumer, Incoming};
 
 mod drain;
 mod due;
+mod failures;
 mod fate;
 mod in_flight;
 mod instances;
@@ -33,6 +34,8 @@ pub(crate) use drain::close_timeout;
 #[cfg(feature = "cli")]
 pub(crate) use due::run_due_once;
 pub(crate) use due::{DUE_PREFETCH, run_due};
+pub use failures::HandlerFailed;
+pub(crate) use failures::Telling;
 pub(crate) use in_flight::InFlight;
 pub(crate) use local::Locals;
 pub(crate) use member::Member;

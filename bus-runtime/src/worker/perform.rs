@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::failures;
 use super::fate::Fate;
 use super::job::{Case, Judged};
 use crate::arrival::Arrival;
@@ -42,6 +43,7 @@ impl Verdicts {
             since_first_failure: copies::since(case.arrival.first_failed_at, seam::wall_clock()),
             lot: seam::random_below(JITTER_BUCKETS),
         };
+        judged.iter().for_each(|judged| failures::tell(case, judged));
         let decide = |judged: Judged| {
             let entry = &judged.entry;
             if judged.acknowledged {
