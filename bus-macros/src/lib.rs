@@ -11,6 +11,7 @@ use crate::handler::Attribute;
 // In travelling order: what stands in the parentheses, the item below, both together, and what comes out.
 mod args;
 
+mod breaker;
 mod duration;
 mod options;
 mod retry;
@@ -190,6 +191,9 @@ pub fn message(item: TokenStream) -> TokenStream {
 ///     /// Trying again helps, but not soon.
 ///     #[retry(after = "5m")]
 ///     Throttled,
+///     /// Nothing will be sent for a while: the whole handler rests.
+///     #[pause("30s")]
+///     Away,
 ///     /// Trying again is no use.
 ///     #[dead_letter]
 ///     NoSuchAddress(String),
@@ -212,7 +216,7 @@ pub fn message(item: TokenStream) -> TokenStream {
 /// }
 /// ```
 #[doc = include_str!("docs/handler_error.md")]
-#[proc_macro_derive(HandlerError, attributes(retry, dead_letter, discard, handler_error))]
+#[proc_macro_derive(HandlerError, attributes(retry, dead_letter, discard, pause, handler_error))]
 pub fn handler_error(item: TokenStream) -> TokenStream {
     handler_error::derive(item.into()).into()
 }

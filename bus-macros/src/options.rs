@@ -5,6 +5,7 @@ use std::time::Duration;
 use syn::{Expr, ExprPath, LitStr};
 
 use crate::args::{Args, OptionArg};
+use crate::breaker::{Breaker, Rate};
 use crate::errors::Errors;
 use crate::retry::Retry;
 use crate::slots::{Names, Once, Slot};
@@ -26,6 +27,8 @@ const NAMES: Names = Names {
         "priority",
         "when",
         "ordered_by",
+        "breaker",
+        "rate_limit",
         "queue_type",
         "max_length",
         "overflow",
@@ -41,7 +44,7 @@ const NAMES: Names = Names {
         "crate",
     ],
     aliases: &["auto_ack", "exception_handler", "nack_on_exception", "requeue_on_exception"],
-    unavailable: &["batch", "breaker", "rate_limit"],
+    unavailable: &["batch"],
     foreign: suggest::foreign,
 };
 
@@ -64,6 +67,8 @@ pub(crate) struct Options {
     pub(crate) priority: Slot<i32>,
     pub(crate) when: Slot<Expr>,
     pub(crate) ordered_by: Slot<LitStr>,
+    pub(crate) breaker: Slot<Breaker>,
+    pub(crate) rate_limit: Slot<Rate>,
     pub(crate) queue_type: Slot<QueueType>,
     pub(crate) max_length: Slot<u64>,
     pub(crate) overflow: Slot<Overflow>,
@@ -175,6 +180,8 @@ impl Options {
                 once.set(&mut self.when, |option| values::function_or_closure(option, FILTER_SIGNATURE));
             }
             "ordered_by" => once.set(&mut self.ordered_by, values::order),
+            "breaker" => once.set(&mut self.breaker, Breaker::read),
+            "rate_limit" => once.set(&mut self.rate_limit, Rate::read),
             "queue_type" => once.set(&mut self.queue_type, |option| values::word(option, QUEUE_TYPE)),
             "max_length" => {
                 once.set(&mut self.max_length, |option| values::number(option, 1..=LENGTH_MAX));

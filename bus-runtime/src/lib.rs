@@ -41,6 +41,7 @@ mod scope;
 mod settle;
 
 // Running.
+mod breaker;
 mod command;
 mod counters;
 mod due;
@@ -103,6 +104,7 @@ macro_rules! link {
 
 pub use app::{App, Bus, Drained, app};
 pub use binding_key::{BindingKey, BindingKeyError};
+pub use breaker::BreakerState;
 pub use broker_url::{AMQP_PORT, AMQPS_PORT, AmqpUrl, BrokerUrl, Host, TlsOptions};
 pub use bus_macros::{HandlerError, Message, audit, controller, message_handler, react};
 pub use command::Execute;
@@ -122,7 +124,7 @@ pub use outcome::{
     DeadLetterReason, Disposition, HandlerError, IntoHandlerError, IntoOutcome, IntoOutcomeOf, Outcome,
     Rejection, ack, nack, reject, requeue, retry, retry_later,
 };
-pub use policy::{AckMode, JITTER_BUCKETS, OnError, RetryPolicy};
+pub use policy::{AHEAD_MAX, AckMode, BreakerPolicy, JITTER_BUCKETS, OnError, RateLimit, RetryPolicy};
 pub use publish::{Publish, Publisher};
 pub use registration::{
     ErrorHook, Filter, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, RetryOptions, Subject,

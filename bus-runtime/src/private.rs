@@ -20,7 +20,7 @@ pub use crate::delivery::Delivery;
 pub use crate::extract::{Arguments, FromDelivery};
 pub use crate::message::{Command, Event, Message, Task};
 pub use crate::outcome::{Disposition, HandlerError, IntoOutcome, IntoOutcomeOf, Outcome, Rejection};
-pub use crate::policy::{AckMode, OnError};
+pub use crate::policy::{AckMode, BreakerPolicy, OnError, RateLimit};
 pub use crate::registration::{
     ErrorRegistration, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration, NO_OPTIONS, RetryOptions,
     Timeout,

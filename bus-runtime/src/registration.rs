@@ -9,7 +9,7 @@ use crate::extract::Arguments;
 use crate::instances::InstanceFinder;
 use crate::message::{Message, MessageType};
 use crate::outcome::{HandlerError, Outcome, Rejection};
-use crate::policy::{AckMode, OnError};
+use crate::policy::{AckMode, BreakerPolicy, OnError, RateLimit};
 use crate::topology::{ExchangeKind, Overflow, QueueType};
 use crate::transport::BoxFuture;
 
@@ -83,6 +83,8 @@ pub struct HandlerOptions {
     pub priority: Option<i32>,
     pub when: Option<Filter>,
     pub ordered_by: Option<&'static str>,
+    pub breaker: Option<BreakerPolicy>,
+    pub rate_limit: Option<RateLimit>,
     pub queue_type: Option<QueueType>,
     pub max_length: Option<u64>,
     pub overflow: Option<Overflow>,
@@ -243,6 +245,8 @@ pub const NO_OPTIONS: HandlerOptions = HandlerOptions {
     priority: None,
     when: None,
     ordered_by: None,
+    breaker: None,
+    rate_limit: None,
     queue_type: None,
     max_length: None,
     overflow: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
+use crate::breaker::{Breaker, Rate};
 use crate::options::Options;
 use crate::retry::Retry;
 use crate::slots::Slot;
@@ -26,6 +27,8 @@ pub(super) fn expand(options: &Options) -> TokenStream {
         priority,
         when,
         ordered_by,
+        breaker,
+        rate_limit,
         queue_type,
         max_length,
         overflow,
@@ -53,6 +56,8 @@ pub(super) fn expand(options: &Options) -> TokenStream {
         field("priority", priority, |value| number(*value)),
         field("when", when, ToTokens::to_token_stream),
         field("ordered_by", ordered_by, ToTokens::to_token_stream),
+        field("breaker", breaker, breaker_value),
+        field("rate_limit", rate_limit, rate_value),
         field("queue_type", queue_type, |value| variant("QueueType", value)),
         field("max_length", max_length, |value| number(i128::from(*value))),
         field("overflow", overflow, |value| variant("Overflow", value)),
@@ -91,6 +96,35 @@ fn retry_value(retry: &Retry) -> TokenStream {
     // With all fields set there would be nothing left to take from the rest, which clippy points out.
     let rest = (fields.len() < 6).then(|| quote!(..__bus::NO_RETRY_OPTIONS));
     quote!(__bus::RetryOptions { #(#fields,)* #rest })
+}
+
+fn breaker_value(breaker: &Breaker) -> TokenStream {
+    let Breaker { failures, window, pause, successes } = breaker;
+    let fields: Vec<_> = [
+        plain_field("failures", failures, |value| number(*value)),
+        plain_field("window", window, |value| duration(*value)),
+        plain_field("pause", pause, |value| duration(*value)),
+        plain_field("successes", successes, |value| number(*value)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let rest = (fields.len() < 4).then(|| quote!(..__bus::BreakerPolicy::DEFAULT));
+    quote!(__bus::BreakerPolicy { #(#fields,)* #rest })
+}
+
+fn rate_value(Rate { count, per }: &Rate) -> TokenStream {
+    let (count, per) = (number(*count), duration(*per));
+    quote!(__bus::RateLimit { count: #count, per: #per })
+}
+
+/// `name: value`
+fn plain_field<T>(name: &str, slot: &Slot<T>, value: impl FnOnce(&T) -> TokenStream) -> Option<TokenStream> {
+    let name = format_ident!("{name}");
+    slot.as_ref().map(|given| {
+        let value = value(&given.value);
+        quote!(#name: #value)
+    })
 }
 
 /// `name: __bus::Some(value)`

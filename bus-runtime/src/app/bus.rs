@@ -54,7 +54,7 @@ pub(crate) struct Running {
     pub(crate) embedded: Option<EmbeddedBroker>,
     pub(crate) in_flight: Arc<InFlight>,
     /// What tells whether each queue is consumed.
-    lookouts: Mutex<Vec<(QueueName, Lookout)>>,
+    lookouts: Arc<Lookouts>,
     pub(super) phase: watch::Sender<Phase>,
 }
 
@@ -91,11 +91,11 @@ pub(super) async fn prepare(
     hub.observer = app.observer;
     let running = Running {
         hub: Arc::new(hub),
-        counters: plan.handlers.iter().map(|_| Arc::default()).collect(),
+        counters: plan.handlers.iter().map(|entry| Arc::new(Counters::of(entry))).collect(),
         plan,
         embedded,
         in_flight: Arc::default(),
-        lookouts: Mutex::default(),
+        lookouts: Arc::default(),
         phase: watch::Sender::new(Phase::Running),
     };
     let running = Arc::new(running);
@@ -180,8 +180,7 @@ impl Bus {
     /// Whether each queue of the app is consumed right now, `bus.due` included. It never asks the broker.
     #[must_use]
     pub fn consumers(&self) -> Vec<(QueueName, Standing)> {
-        let lookouts = self.running.lookouts.lock().unwrap_or_else(PoisonError::into_inner);
-        lookouts.iter().map(|(queue, lookout)| (queue.clone(), lookout())).collect()
+        self.running.lookouts.all()
     }
 
     #[cfg(any(feature = "cli", feature = "testing"))]
@@ -240,14 +239,19 @@ impl Bus {
 
 impl Running {
     fn look_out(&self, queue: &QueueName, consumer: &dyn Consumer) {
-        let mut lookouts = self.lookouts.lock().unwrap_or_else(PoisonError::into_inner);
-        lookouts.push((queue.clone(), consumer.lookout()));
+        self.lookouts.keep(queue, consumer);
     }
 
     pub(crate) fn worker(&self, queue: &Arc<QueueEntry>, layers: &Layers) -> Worker {
         let members =
             queue.members.iter().map(|entry| Member::new(entry, &self.counters_of(entry), layers)).collect();
-        Worker::new(Arc::clone(&self.hub), Arc::clone(queue), members, Arc::clone(&self.in_flight))
+        Worker::new(
+            Arc::clone(&self.hub),
+            Arc::clone(queue),
+            members,
+            Arc::clone(&self.in_flight),
+            Arc::clone(&self.lookouts),
+        )
     }
 
     fn counters_of(&self, entry: &Arc<HandlerEntry>) -> Arc<Counters> {
@@ -272,6 +276,8 @@ impl Running {
             no_context: counters.no_context.get(),
             discarded: counters.discarded.get(),
             published: counters.published.get(),
+            breaker: counters.breaker.state(),
+            breaker_opened: counters.breaker.opened(),
             slot_wait: counters.slot_wait.get(),
             stuck: counters.stuck.get(),
         });
@@ -300,6 +306,9 @@ impl Running {
 
     async fn is_quiet(&self) -> Result<bool, Error> {
         for queue in &self.plan.queues {
+            if queue.members.iter().any(|entry| self.counters_of(entry).breaker.is_open()) {
+                continue;
+            }
             let state = self.hub.transport.inspect(&queue.name).await?;
             if state.is_some_and(|state| state.ready > 0) {
                 return Ok(false);

@@ -15,6 +15,7 @@ use super::member::{Calls, Member, Stack};
 use super::perform::{self, Performed, Verdicts};
 use super::stuck::{self, Stuck};
 use crate::arrival::{self, Arrival};
+use crate::breaker::BreakerState;
 use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::error::{BoxError, ErrorKind};
@@ -406,7 +407,21 @@ fn explicit(entry: &HandlerEntry, outcome: Outcome, acknowledged: bool) -> Outco
 /// Tells whoever wants to know what became of a call: hook and log.
 pub(super) fn judge(arrival: &Arrival, judged: Judged) -> Judged {
     report(&judged, arrival);
+    let changed = judged.counters.breaker.note(&judged.outcome, crate::seam::now());
+    report_breaker(&judged.entry, changed);
     judged
+}
+
+fn report_breaker(entry: &HandlerEntry, changed: Option<BreakerState>) {
+    match changed {
+        Some(BreakerState::Open) => {
+            tracing::warn!(handler = %entry.name, queue = %entry.queue, "the breaker is open: the queue rests, its messages stay in the broker");
+        }
+        Some(BreakerState::Closed) => {
+            tracing::info!(handler = %entry.name, queue = %entry.queue, "the breaker is closed: the handler works again");
+        }
+        Some(BreakerState::HalfOpen) | None => {}
+    }
 }
 
 /// A lost connection says nothing about the message: it does not count as an attempt.

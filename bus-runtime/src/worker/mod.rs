@@ -16,6 +16,7 @@ use crate::topology::QueueEntry;
 use crate::transport::{ConsumeOptions, Consumer, Incoming};
 
 mod answer;
+mod brake;
 mod drain;
 mod due;
 mod fate;
@@ -23,7 +24,9 @@ mod in_flight;
 mod instances;
 mod job;
 mod lanes;
+mod lookouts;
 mod member;
+mod pace;
 mod perform;
 mod phase;
 mod stuck;
@@ -33,11 +36,14 @@ pub(crate) use drain::close_timeout;
 pub(crate) use due::run_due_once;
 pub(crate) use due::{DUE_PREFETCH, run_due};
 pub(crate) use in_flight::InFlight;
+pub(crate) use lookouts::Lookouts;
 pub(crate) use member::Member;
 pub(crate) use phase::{Phase, time_is_up};
 
+use brake::{Brake, Drains};
 use job::Job;
 use lanes::{Lanes, Slot};
+use pace::Pace;
 
 /// Consumes one queue.
 pub(crate) struct Worker {
@@ -50,6 +56,8 @@ pub(crate) struct Worker {
     lanes: Option<Lanes>,
     running: JoinSet<()>,
     in_flight: Arc<InFlight>,
+    lookouts: Arc<Lookouts>,
+    pace: Pace,
 }
 
 impl Worker {
@@ -58,6 +66,7 @@ impl Worker {
         queue: Arc<QueueEntry>,
         members: Vec<Member>,
         in_flight: Arc<InFlight>,
+        lookouts: Arc<Lookouts>,
     ) -> Self {
         let slots = Arc::new(Semaphore::new(usize::from(queue.concurrency)));
         let lanes = queue.ordered_by.is_some().then(Lanes::new);
@@ -65,16 +74,17 @@ impl Worker {
             None => Arc::clone(&slots),
             Some(_) => Arc::new(Semaphore::new(usize::from(queue.prefetch))),
         };
-        Self { hub, queue, members, slots, room, lanes, running: JoinSet::new(), in_flight }
+        let pace = Pace::of(&members);
+        Self { hub, queue, members, slots, room, lanes, running: JoinSet::new(), in_flight, lookouts, pace }
     }
 
     /// Starts to consume; the app is ready when all its workers are.
     pub(crate) async fn consume(&self) -> Result<Box<dyn Consumer>, Error> {
-        let options = ConsumeOptions {
-            prefetch: self.queue.prefetch,
-            tag: format!("{}.{}", self.hub.worker, self.queue.name),
-        };
-        self.hub.transport.consume(&self.queue.name, options).await
+        consume(&self.hub, &self.queue, &self.lookouts, self.prefetch()).await
+    }
+
+    fn prefetch(&self) -> u16 {
+        self.pace.prefetch(self.queue.prefetch)
     }
 
     /// Handles messages until the app drains, then what has begun. Says how many messages were interrupted.
@@ -83,10 +93,20 @@ impl Worker {
         mut consumer: Box<dyn Consumer>,
         mut phase: watch::Receiver<Phase>,
     ) -> usize {
+        let brake = Brake::of(&self.members);
+        let mut pulled = Box::pin(brake.pulled());
         loop {
             let next = tokio::select! {
                 biased;
                 () = phase::drains(&mut phase) => break,
+                () = &mut pulled => {
+                    consumer = match self.rest(consumer, &mut phase).await {
+                        Ok(consumer) => consumer,
+                        Err(Drains(consumer)) => return self.drain(consumer, phase).await,
+                    };
+                    pulled.set(brake.pulled());
+                    continue;
+                }
                 next = self.next(&mut consumer) => next,
             };
             match next {
@@ -96,7 +116,7 @@ impl Worker {
             }
             while self.running.try_join_next().is_some() {}
         }
-        self.drain(consumer, phase).await
+        self.drain(Some(consumer), phase).await
     }
 
     /// Waits for room, for the handlers' layers, and for the next message.
@@ -108,6 +128,7 @@ impl Worker {
         for member in &mut self.members {
             member.ready().await;
         }
+        self.pace.turn().await;
         let mut looks = 0_u32;
         let next = poll_fn(|cx| {
             looks = looks.saturating_add(1);
@@ -117,6 +138,7 @@ impl Worker {
             Ok(incoming) => incoming,
             Err(error) => return Some(Err(error)),
         };
+        self.pace.step();
         if let (Some(waited), 1) = (waited, looks) {
             self.members.iter().for_each(|member| member.counters.slot_wait.add(waited));
         }
@@ -152,12 +174,15 @@ impl Worker {
         phase: &mut watch::Receiver<Phase>,
     ) -> Result<(usize, usize), Error> {
         let mut taken = 0;
-        while !phase.borrow().is_draining() {
+        let brake = Brake::of(&self.members);
+        while !phase.borrow().is_draining() && !brake.is_pulled() {
             let Some((slot, _)) = free(&self.room).await else { break };
             for member in &mut self.members {
                 member.ready().await;
             }
+            self.pace.turn().await;
             let Some(incoming) = self.hub.transport.get(&self.queue.name).await? else { break };
+            self.pace.step();
             taken += 1;
             self.begin(incoming, slot).await;
         }
@@ -187,6 +212,19 @@ async fn free(slots: &Arc<Semaphore>) -> Option<(OwnedSemaphorePermit, Option<Du
             Some((slot, Some(since.elapsed())))
         }
     }
+}
+
+/// Consumes a queue, and keeps the lookout of whoever wants to know how that stands.
+async fn consume(
+    hub: &Hub,
+    queue: &QueueEntry,
+    lookouts: &Lookouts,
+    prefetch: u16,
+) -> Result<Box<dyn Consumer>, Error> {
+    let options = ConsumeOptions { prefetch, tag: format!("{}.{}", hub.worker, queue.name) };
+    let consumer = hub.transport.consume(&queue.name, options).await?;
+    lookouts.keep(&queue.name, &*consumer);
+    Ok(consumer)
 }
 
 /// Keeps the seam the only place that knows how tasks start.
