@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::admin::AdminPort;
 use crate::broker_url::{BrokerUrl, TlsOptions};
 use crate::error::{Error, ErrorKind};
 use crate::provision::Declare;
@@ -17,11 +18,12 @@ pub(crate) const GRACE_DEFAULT: Duration = Duration::from_secs(25);
 const URL_VARIABLES: [&str; 4] = ["BROKER_URL", "AMQP_URL", "RABBITMQ_URL", "CLOUDAMQP_URL"];
 
 /// Every `BUS_*` variable that means something.
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 20] = [
     "BUS_CONCURRENCY",
     "BUS_DECLARE",
     "BUS_EXCHANGE",
     "BUS_EXCLUDE",
+    "BUS_HTTP",
     "BUS_LOG_FORMAT",
     "BUS_MANAGEMENT_URL",
     "BUS_OUTPUT",
@@ -66,6 +68,11 @@ pub struct Config {
     /// How TLS is spoken, where an `amqps://` URL does not say: `BUS_TLS_CA`, `BUS_TLS_CERT`, `BUS_TLS_KEY` and
     /// `BUS_TLS_SERVER_NAME`.
     pub tls: TlsOptions,
+    /// Whether and where the app answers over HTTP: `BUS_HTTP`. `None` is 127.0.0.1:9464 for `run`, and not at all for
+    /// everything else.
+    pub http: Option<AdminPort>,
+    /// Who watches over the process and wants to be told how it is: `NOTIFY_SOCKET` and `WATCHDOG_USEC`, which systemd sets.
+    pub supervisor: Option<Supervisor>,
     /// Names and defaults of what is declared: `BUS_EXCHANGE`, `BUS_TIMEOUT`, `BUS_CONCURRENCY`, `BUS_PREFETCH`.
     pub plan: PlanSettings,
     /// How results are printed: `BUS_OUTPUT`.
@@ -74,6 +81,16 @@ pub struct Config {
     pub log_format: Option<String>,
     /// What looks wrong but does no harm, such as a misspelt variable.
     pub warnings: Vec<String>,
+}
+
+/// A supervisor that wants to be told how the process is, as systemd does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Supervisor {
+    /// The socket that it listens at; `@` begins the name of an abstract one.
+    pub socket: String,
+    /// How long it waits for a sign of life before it ends the process.
+    pub watchdog: Option<Duration>,
 }
 
 /// How long to try to reach a broker that is away.
@@ -98,6 +115,8 @@ impl Default for Config {
             declare: Declare::default(),
             management_url: None,
             tls: TlsOptions::default(),
+            http: None,
+            supervisor: None,
             plan: PlanSettings::default(),
             output: None,
             log_format: None,
@@ -144,6 +163,8 @@ impl Config {
             declare: vars.declare()?,
             management_url: vars.get("BUS_MANAGEMENT_URL").map(str::to_owned),
             tls: vars.tls()?,
+            http: vars.http()?,
+            supervisor: vars.supervisor(),
             output: vars.get("BUS_OUTPUT").map(str::to_owned),
             log_format: vars.get("BUS_LOG_FORMAT").map(str::to_owned),
             warnings: vars.unknown(),
@@ -205,6 +226,20 @@ impl Vars {
                     .with_help("it is `rabbitmq` or `embedded`; BROKER_URL wins over it"))
             }
         }
+    }
+
+    fn http(&self) -> Result<Option<AdminPort>, Error> {
+        self.get("BUS_HTTP")
+            .map(|text| AdminPort::parse(text).map_err(|error| named("BUS_HTTP", &error)))
+            .transpose()
+    }
+
+    fn supervisor(&self) -> Option<Supervisor> {
+        let limit = self.get("WATCHDOG_USEC").and_then(|text| text.parse().ok());
+        // Both are inherited by children, whom nobody watches.
+        let for_us = self.get("WATCHDOG_PID").is_none_or(|pid| pid.parse() == Ok(std::process::id()));
+        let watchdog = limit.filter(|limit| for_us && *limit > 0).map(Duration::from_micros);
+        self.get("NOTIFY_SOCKET").map(|socket| Supervisor { socket: socket.to_owned(), watchdog })
     }
 
     fn tls(&self) -> Result<TlsOptions, Error> {
@@ -369,6 +404,7 @@ mod tests {
             ("MESSAGE_BUS_TYPE", "kafka"),
             ("AMQP_URL_FILE", "/nowhere/at/all"),
             ("BUS_TLS_KEY", "/etc/key.pem"),
+            ("BUS_HTTP", "here"),
         ];
         for (name, value) in table {
             let error = from(&[(name, value)]).unwrap_err();

@@ -81,6 +81,10 @@ impl Hub {
         Shutdown::new(self.stopping.subscribe())
     }
 
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
     pub(crate) fn begin_shutdown(&self) {
         self.stopping.send_replace(true);
     }

@@ -57,6 +57,7 @@ pub mod dead_letters;
 pub mod expression;
 
 // Wiring.
+mod admin;
 mod app;
 mod config;
 
@@ -102,13 +103,14 @@ macro_rules! link {
     };
 }
 
-pub use app::{App, Bus, Drained, app};
+pub use admin::AdminPort;
+pub use app::{App, BrokerHealth, Bus, ConsumerHealth, Drained, Health, Status, app};
 pub use binding_key::{BindingKey, BindingKeyError};
 pub use breaker::BreakerState;
 pub use broker_url::{AMQP_PORT, AMQPS_PORT, AmqpUrl, BrokerUrl, Host, TlsOptions};
 pub use bus_macros::{HandlerError, Message, audit, controller, message_handler, react};
 pub use command::Execute;
-pub use config::{Config, Patience};
+pub use config::{Config, Patience, Supervisor};
 pub use counters::{HandlerStats, Stats};
 pub use delivery::{Delivery, Metadata};
 pub use envelope::{Envelope, HeaderValue, Headers, Properties, Text, header};

@@ -26,6 +26,8 @@ mod errors;
 mod foreign;
 #[path = "handlers/group.rs"]
 mod group;
+#[path = "handlers/health.rs"]
+mod health;
 #[path = "handlers/input.rs"]
 mod input;
 #[path = "handlers/instances.rs"]
@@ -174,6 +176,8 @@ on_both! {
     ordering::a_retry_leaves_its_place,
     ordering::what_waits_for_its_turn_goes_back,
     ordering::single_active_is_one_worker_at_a_time,
+    health::ready_then_draining,
+    health::a_worker_that_ended_is_dead,
     shutdown::s1_what_has_begun_ends,
     shutdown::s2_what_takes_too_long_goes_back,
 }

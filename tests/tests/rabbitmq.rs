@@ -6,6 +6,8 @@
 mod blocked;
 #[path = "rabbitmq/confirms.rs"]
 mod confirms;
+#[path = "rabbitmq/health.rs"]
+mod health;
 #[path = "rabbitmq/lost.rs"]
 mod lost;
 #[path = "rabbitmq/refused.rs"]

@@ -1,14 +1,16 @@
 //! A running app: the handle to publish with, to look at, and to shut down.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use super::{App, Broker};
+use crate::admin::Admin;
 use crate::config::Config;
 use crate::counters::{Counters, HandlerStats, Stats};
 use crate::dead_letters::DeadLetters;
@@ -23,9 +25,9 @@ use crate::seam;
 use crate::topology::{HandlerEntry, Plan, QueueEntry, naming};
 use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{
-    ConnectionStatus, ConsumeOptions, Consumer, Lookout, Standing, Transport, TransportDescription,
+    ConnectionStatus, ConsumeOptions, Consumer, Standing, Transport, TransportDescription,
 };
-use crate::worker::{self, InFlight, Member, Phase, Worker};
+use crate::worker::{self, InFlight, Lookouts, Member, Phase, Worker};
 
 /// A running app. It publishes, through [`Publisher`], and is shut down with [`shutdown`](Self::shutdown).
 ///
@@ -44,6 +46,7 @@ pub struct Bus {
     pub(super) movers: Vec<JoinHandle<()>>,
     declare: Declare,
     pub(super) grace: Duration,
+    pub(super) admin: Option<Admin>,
 }
 
 /// What can be seen of a running app.
@@ -55,13 +58,25 @@ pub(crate) struct Running {
     pub(crate) in_flight: Arc<InFlight>,
     /// What tells whether each queue is consumed.
     lookouts: Arc<Lookouts>,
+    /// The tasks that end with the app, and not before.
+    tasks: Mutex<Vec<(QueueName, AbortHandle)>>,
     pub(super) phase: watch::Sender<Phase>,
 }
 
 /// Declares, consumes and lets the workers run.
-pub(super) async fn start(app: App, config: Config, plan: Plan, broker: Broker) -> Result<Bus, Error> {
+pub(super) async fn start(
+    app: App,
+    config: Config,
+    plan: Plan,
+    broker: Broker,
+    admin: Option<Admin>,
+) -> Result<Bus, Error> {
     let (mut bus, layers) = prepare(app, config, plan, broker).await?;
     bus.consume(&layers).await?;
+    if let Some(admin) = &admin {
+        admin.watch(&bus.running);
+    }
+    bus.admin = admin;
     Ok(bus)
 }
 
@@ -96,6 +111,7 @@ pub(super) async fn prepare(
         embedded,
         in_flight: Arc::default(),
         lookouts: Arc::default(),
+        tasks: Mutex::default(),
         phase: watch::Sender::new(Phase::Running),
     };
     let running = Arc::new(running);
@@ -107,6 +123,7 @@ pub(super) async fn prepare(
         movers: Vec::new(),
         declare: config.declare,
         grace: config.grace,
+        admin: None,
     };
     Ok((bus, app.layers))
 }
@@ -129,14 +146,18 @@ impl Bus {
             let consumer = running.hub.transport.consume(&queue, options).await?;
             running.look_out(&queue, &*consumer);
             let due = worker::run_due(Arc::clone(&running.hub), consumer, running.phase.subscribe());
-            self.due = Some(seam::spawn("due", due));
+            let due = seam::spawn("due", due);
+            running.keep_an_eye_on(&queue, due.abort_handle());
+            self.due = Some(due);
         }
         for renamed in &running.plan.renamed {
             let mover = rename::run(Arc::clone(&running.hub), renamed.clone(), self.declare);
             self.movers.push(seam::spawn("rename", mover));
         }
-        for (worker, consumer) in ready {
-            self.workers.push(worker::start(worker, consumer, running.phase.subscribe()));
+        for ((worker, consumer), queue) in ready.into_iter().zip(&running.plan.queues) {
+            let worker = worker::start(worker, consumer, running.phase.subscribe());
+            running.keep_an_eye_on(&queue.name, worker.abort_handle());
+            self.workers.push(worker);
         }
         Ok(())
     }
@@ -180,10 +201,15 @@ impl Bus {
     /// Whether each queue of the app is consumed right now, `bus.due` included. It never asks the broker.
     #[must_use]
     pub fn consumers(&self) -> Vec<(QueueName, Standing)> {
-        self.running.lookouts.all()
+        self.running.consumers()
     }
 
-    #[cfg(any(feature = "cli", feature = "testing"))]
+    /// Where the app answers over HTTP, when it does.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().and_then(Admin::address)
+    }
+
     pub(crate) fn running(&self) -> &Arc<Running> {
         &self.running
     }
@@ -238,6 +264,20 @@ impl Bus {
 }
 
 impl Running {
+    pub(crate) fn consumers(&self) -> Vec<(QueueName, Standing)> {
+        self.lookouts.all()
+    }
+
+    fn keep_an_eye_on(&self, queue: &QueueName, task: AbortHandle) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push((queue.clone(), task));
+    }
+
+    /// The queue of a task that has ended although the app goes on.
+    pub(super) fn ended_worker(&self) -> Option<QueueName> {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.iter().find(|(_, task)| task.is_finished()).map(|(queue, _)| queue.clone())
+    }
+
     fn look_out(&self, queue: &QueueName, consumer: &dyn Consumer) {
         self.lookouts.keep(queue, consumer);
     }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::admin::{Admin, AdminPort};
 use crate::broker_url::BrokerUrl;
 use crate::config::{Config, Patience};
 use crate::dead_letters::DeadLetters;
@@ -21,13 +22,14 @@ use crate::transport::{BoxFuture, Transport};
 mod bus;
 mod ending;
 mod filter;
+mod health;
 mod instances;
 mod layers;
 
 pub use bus::Bus;
-#[cfg(feature = "cli")]
 pub(crate) use bus::Running;
 pub use ending::Drained;
+pub use health::{BrokerHealth, ConsumerHealth, Health, Status};
 use instances::GivenInstances;
 
 type Setup = Box<dyn FnOnce(App) -> BoxFuture<'static, Result<App, BoxError>> + Send>;
@@ -211,6 +213,16 @@ impl App {
         self
     }
 
+    /// Answers over HTTP while the app runs: health, at `/livez`, `/readyz` and `/healthz`. [`run`](Self::run) does so at
+    /// 127.0.0.1:9464 without being told; [`start`](Self::start) and [`serve`](Self::serve) only when this or `BUS_HTTP` says so.
+    ///
+    /// # Errors
+    /// (at start) [`Config`](ErrorKind::Config) when the port cannot be opened.
+    pub fn http(mut self, port: AdminPort) -> Self {
+        self.with_config(|config| config.http = Some(port));
+        self
+    }
+
     /// Refuses to start without a broker's URL: nobody may lose messages silently in production.
     ///
     /// # Errors
@@ -242,8 +254,10 @@ impl App {
     pub async fn start(self) -> Result<Bus, Error> {
         let app = self.prepared().await?;
         let (config, plan) = app.final_plan()?;
+        // Before it connects: whoever asks hears that it is starting, however long that takes.
+        let admin = Admin::open(config.http)?;
         let broker = app.connect(&config).await?;
-        bus::start(app, config, plan, broker).await
+        bus::start(app, config, plan, broker, admin).await
     }
 
     /// The plan of an app that is about to run.

@@ -37,6 +37,7 @@ pub(super) fn started(identity: &Identity, bus: &Bus, after: Duration) {
             server = transport.server,
             handlers = plan.handlers.len(),
             queues = plan.queues.len(),
+            http = bus.admin_address().map(tracing::field::display),
             ready_after = ?after,
             "ready"
         );
@@ -55,6 +56,9 @@ pub(super) fn started(identity: &Identity, bus: &Bus, after: Duration) {
         text.push_str(&format!("             {EMBEDDED}\n"));
     }
     text.push_str(&handlers(plan));
+    if let Some(address) = bus.admin_address() {
+        text.push_str(&format!("  http       http://{address}   /livez /readyz /healthz\n"));
+    }
     text.push_str(&format!("  ready in {after:.0?}: Ctrl-C to drain and stop\n"));
     say(&text);
 }

@@ -14,7 +14,10 @@ mod check;
 mod drift;
 mod explain;
 mod handlers;
+#[cfg(feature = "admin")]
+mod health;
 mod log;
+mod notify;
 mod publish;
 mod report;
 mod run;
@@ -29,7 +32,7 @@ pub use run::RunArgs;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   success, and a clean end after SIGTERM or SIGINT
-  1   the answer is bad: `check` found problems, `topology diff` differences, nobody receives a message
+  1   the answer is bad: `check` found problems, `topology diff` differences, `health` an unhealthy program, nobody receives a message
   2   the command line or its input is wrong
   3   some of it could not be done
   69  the broker can't be reached
@@ -130,6 +133,9 @@ pub enum Command {
     /// Publish a message by hand
     #[command(visible_alias = "send")]
     Publish(publish::PublishArgs),
+    /// Ask the program that runs on this machine whether it does its work; 1 when it does not
+    #[cfg(feature = "admin")]
+    Health(health::HealthArgs),
     /// Check the handlers against each other, without a broker
     Check(check::CheckArgs),
     /// Show, compare, declare or export the exchanges, queues and bindings that the handlers need
@@ -210,6 +216,8 @@ impl App {
                 log::install(options, log_format);
                 publish::publish(app, arguments)
             }
+            #[cfg(feature = "admin")]
+            Command::Health(arguments) => health::health(&app, &arguments, format),
             Command::Check(arguments) => check::check(&app, &arguments),
             Command::Topology(arguments) => topology::topology(app, &arguments, format),
             Command::Definitions(arguments) => topology::export(&app, &arguments),
@@ -277,6 +285,15 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Error> {
 
 /// How long blocking handlers may go on after everything else has ended.
 const BLOCKING_GRACE: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Reads the address of the admin port on the command line.
+#[cfg(feature = "admin")]
+fn admin_port(text: &str) -> Result<crate::admin::AdminPort, String> {
+    crate::admin::AdminPort::parse(text).map_err(|error| {
+        let help = error.help().unwrap_or_default();
+        format!("{error}: {help}")
+    })
+}
 
 /// Reads a duration of the command line.
 fn duration(text: &str) -> Result<std::time::Duration, String> {

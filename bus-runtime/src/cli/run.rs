@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::signals::Signals;
-use super::{banner, block_on, report};
+use super::{banner, block_on, notify, report};
+#[cfg(feature = "admin")]
+use crate::admin::AdminPort;
 use crate::app::{App, Drained};
 use crate::config::Patience;
 use crate::error::{Error, ErrorKind};
@@ -36,6 +38,10 @@ pub struct RunArgs {
     /// What is declared at start: everything, what is missing, or nothing but a check [env: BUS_DECLARE]
     #[arg(long, value_enum, value_name = "WHEN")]
     declare: Option<Declare>,
+    /// Where health is served over HTTP: an address, a port or `off`; 127.0.0.1:9464 without it [env: BUS_HTTP]
+    #[cfg(feature = "admin")]
+    #[arg(long, value_name = "ADDRESS", value_parser = super::admin_port)]
+    http: Option<AdminPort>,
     /// Handle what is queued, then exit
     #[arg(long, visible_alias = "drain-and-exit")]
     once: bool,
@@ -93,6 +99,10 @@ impl RunArgs {
                 config.plan.concurrency = concurrency;
             }
             config.plan.prefetch = self.prefetch.or(config.plan.prefetch);
+            #[cfg(feature = "admin")]
+            {
+                config.http = self.http.or(config.http).or(Some(AdminPort::Default));
+            }
             config.grace = self.shutdown_grace.unwrap_or(config.grace);
         });
         Ok(())
@@ -102,7 +112,8 @@ impl RunArgs {
 async fn until_signal(app: App) -> Result<Drained, Error> {
     let started = crate::seam::now();
     let identity = banner::Identity::of(&app);
-    let signals = Signals::listen(app.settings()?.grace, INTERRUPTED)?;
+    let settings = app.settings()?;
+    let signals = Signals::listen(settings.grace, INTERRUPTED)?;
     let bus = tokio::select! {
         bus = app.start() => bus?,
         // Nothing has begun yet: there is nothing to drain.
@@ -110,7 +121,9 @@ async fn until_signal(app: App) -> Result<Drained, Error> {
     };
     crate::publish::set_process_wide(&bus.running().hub);
     banner::started(&identity, &bus, started.elapsed());
+    notify::ready(settings.supervisor.clone(), bus.running());
     signals.first().await;
+    notify::stopping(settings.supervisor.as_ref());
     let running = std::sync::Arc::clone(bus.running());
     banner::draining(&running);
     let began = crate::seam::now();

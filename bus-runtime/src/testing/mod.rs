@@ -78,12 +78,12 @@ impl Log {
 }
 
 impl TestBus {
-    /// Starts an app on a broker of its own. The environment is not read.
+    /// Starts an app on a broker of its own. The environment is not read, and no port is opened.
     ///
     /// # Panics
     /// When the app does not start.
     pub async fn start(mut app: App) -> Self {
-        app.config.get_or_insert_with(Config::default);
+        app.config.get_or_insert_with(Config::default).http = None;
         let broker = EmbeddedBroker::new();
         let log = Arc::new(Log::default());
         let observed = Arc::clone(&log);

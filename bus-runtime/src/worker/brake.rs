@@ -8,10 +8,10 @@ use futures_util::future::select_all;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
-use super::{Worker, consume};
 use super::drain::{self, Rest};
 use super::member::Member;
 use super::phase::{self, Phase};
+use super::{Worker, consume};
 use crate::breaker::BreakerState;
 use crate::counters::Counters;
 use crate::seam;

@@ -1,0 +1,146 @@
+//! Whether an app is alive, and whether it does its work: what probes and people ask.
+
+use serde::Serialize;
+
+use super::Bus;
+use super::bus::Running;
+use crate::transport::{ConnectionStatus, Standing};
+use crate::worker::Phase;
+
+/// How an app is right now, as far as it can tell without asking the broker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Health {
+    /// The answer in one word.
+    pub status: Status,
+    /// What is wrong, a sentence each.
+    pub problems: Vec<String>,
+    /// The connection to the broker; `None` before the first one.
+    pub broker: Option<BrokerHealth>,
+    /// Every queue that the app consumes, `bus.due` included.
+    pub consumers: Vec<ConsumerHealth>,
+}
+
+/// How an app is, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Status {
+    /// It connects and declares; nothing is consumed yet.
+    Starting,
+    /// Every queue is consumed, and publishes go through.
+    Ready,
+    /// Every queue is consumed, but something slows the app down.
+    Degraded,
+    /// A queue is not consumed, or the broker is away; the app tries to come back.
+    NotReady,
+    /// It finishes what has begun, and takes nothing new.
+    Draining,
+    /// A part of it has ended that cannot come back: only a restart helps.
+    Dead,
+}
+
+/// The connection to the broker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct BrokerHealth {
+    /// The address without its password.
+    pub address: String,
+    /// Product and version.
+    pub server: String,
+    /// `connected`, `blocked` or `disconnected`.
+    pub connection: &'static str,
+}
+
+/// A queue and whether it is consumed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ConsumerHealth {
+    /// The queue.
+    pub queue: String,
+    /// Whether the broker delivers to this process.
+    pub receiving: bool,
+    /// Why it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Health {
+    /// Before the app has connected.
+    #[cfg(feature = "admin")]
+    pub(crate) fn starting() -> Self {
+        let problems = vec!["the app is starting: it connects to the broker and declares".to_owned()];
+        Self { status: Status::Starting, problems, broker: None, consumers: Vec::new() }
+    }
+
+    /// Whether the process is worth keeping: everything else comes back by itself.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.status != Status::Dead
+    }
+
+    /// Whether the app does its work.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        matches!(self.status, Status::Ready | Status::Degraded)
+    }
+}
+
+impl Bus {
+    /// How the app is right now. It never asks the broker, so it never waits; a broker that goes silent is noticed after two
+    /// heartbeats, which are 20 s unless the broker's URL says otherwise.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.running().health()
+    }
+}
+
+impl Running {
+    pub(crate) fn health(&self) -> Health {
+        let transport = &self.hub.transport;
+        let description = transport.describe();
+        let mut problems = Vec::new();
+        let mut status = Status::Ready;
+        let connection = match transport.status() {
+            ConnectionStatus::Connected => "connected",
+            ConnectionStatus::Blocked(reason) => {
+                problems.push(format!("the broker takes no publishes for now: {reason}"));
+                status = Status::Degraded;
+                "blocked"
+            }
+            ConnectionStatus::Disconnected => {
+                problems.push(format!("there is no connection to the broker at {}", description.address));
+                status = Status::NotReady;
+                "disconnected"
+            }
+        };
+        let mut consumers = Vec::new();
+        for (queue, standing) in self.consumers() {
+            let why = match standing {
+                Standing::Receiving => None,
+                Standing::Away(why) => {
+                    problems.push(format!("queue `{queue}` is not consumed: {why}"));
+                    status = Status::NotReady;
+                    Some(why)
+                }
+            };
+            consumers.push(ConsumerHealth { queue: queue.to_string(), receiving: why.is_none(), why });
+        }
+        if self.is_draining() {
+            status = Status::Draining;
+            problems = vec!["the app is draining: it takes nothing new".to_owned()];
+        } else if let Some(queue) = self.ended_worker() {
+            status = Status::Dead;
+            problems.insert(
+                0,
+                format!("the worker of queue `{queue}` has ended, and only a restart brings it back"),
+            );
+        }
+        let broker = BrokerHealth { address: description.address, server: description.server, connection };
+        Health { status, problems, broker: Some(broker), consumers }
+    }
+
+    fn is_draining(&self) -> bool {
+        self.hub.is_stopping() || *self.phase.borrow() != Phase::Running
+    }
+}
