@@ -72,6 +72,7 @@ fn options() {
         "wiki.#", timeout = 30,
         retry(max = 5, initial = "500ms", factor = 2, max_delay = "1h", jitter = "25%", give_up_after = "2h"),
         on_error = "dead_letter", error_hook = hooks::report, ack = "manual", concurrency = 8, prefetch = 16,
+        breaker(failures = 3, window = "1m", pause = "30s"), rate_limit = "100/s",
         queue = "billing", name = "bill", group = "money", priority = -1, when = is_paid,
         ordered_by = "customer.id", queue_type = "classic", max_length = 10_000, overflow = "reject_publish", ttl = "5m", max_priority = 10,
         single_active = true, exclusive = false,
@@ -439,6 +440,8 @@ fn error_enum() {
             Unknown(#[from] Unknown),
             #[discard]
             Sent,
+            #[pause("500ms")]
+            Away,
         }
     };
     check("error_enum", handler_error::derive(item));

@@ -6,7 +6,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::{Attribute, Data, DeriveInput, Meta, Variant};
 
-use crate::args::{Args, OptionArg};
+use crate::args::{Args, OptionArg, Subject};
+use crate::duration;
 use crate::errors::{Errors, handler_errors as texts, options as option_texts};
 use crate::slots::{Names, Once, Slot};
 use crate::suggest;
@@ -48,10 +49,11 @@ pub(crate) enum Disposition {
     Retry(Option<Duration>),
     DeadLetter,
     Discard,
+    Pause(Duration),
 }
 
 /// The attributes that say it.
-const ATTRIBUTES: [&str; 3] = ["retry", "dead_letter", "discard"];
+const ATTRIBUTES: [&str; 4] = ["retry", "dead_letter", "discard", "pause"];
 /// The options of `#[retry(..)]`.
 const RETRY_NAMES: Names =
     Names { listed: &["after"], aliases: &[], unavailable: &[], foreign: foreign_delay };
@@ -138,6 +140,7 @@ fn shown(attribute: &Attribute) -> String {
 /// #[retry(after = "5m")]
 /// #[dead_letter]
 /// #[discard]
+/// #[pause("30s")]
 /// ```
 fn read(spelling: &'static str, attribute: &Attribute, errors: &Errors) -> Disposition {
     if let Meta::NameValue(value) = &attribute.meta {
@@ -147,6 +150,7 @@ fn read(spelling: &'static str, attribute: &Attribute, errors: &Errors) -> Dispo
     let args = Args::of_attribute(spelling, attribute, errors);
     match spelling {
         "retry" => Disposition::Retry(after(&args, errors)),
+        "pause" => Disposition::Pause(pause(attribute, &args, errors)),
         word => {
             let disposition = if word == "discard" { Disposition::Discard } else { Disposition::DeadLetter };
             if !matches!(attribute.meta, Meta::Path(_)) {
@@ -155,6 +159,18 @@ fn read(spelling: &'static str, attribute: &Attribute, errors: &Errors) -> Dispo
             disposition
         }
     }
+}
+
+/// How long the handler rests: the one argument.
+fn pause(attribute: &Attribute, args: &Args, errors: &Errors) -> Duration {
+    let time = match (args.subjects.as_slice(), args.options.as_slice()) {
+        ([Subject::Text(text)], []) => duration::parse(&text.value()).filter(|time| !time.is_zero()),
+        _ => None,
+    };
+    time.unwrap_or_else(|| {
+        errors.add(attribute, texts::pause());
+        Duration::ZERO
+    })
 }
 
 fn after(args: &Args, errors: &Errors) -> Option<Duration> {

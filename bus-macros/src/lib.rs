@@ -12,6 +12,7 @@ use crate::handler::Attribute;
 mod args;
 
 mod batch;
+mod breaker;
 mod duration;
 mod options;
 mod retry;
@@ -191,6 +192,9 @@ pub fn message(item: TokenStream) -> TokenStream {
 ///     /// Trying again helps, but not soon.
 ///     #[retry(after = "5m")]
 ///     Throttled,
+///     /// Nothing will be sent for a while: the whole handler rests.
+///     #[pause("30s")]
+///     Away,
 ///     /// Trying again is no use.
 ///     #[dead_letter]
 ///     NoSuchAddress(String),
@@ -213,7 +217,7 @@ pub fn message(item: TokenStream) -> TokenStream {
 /// }
 /// ```
 #[doc = include_str!("docs/handler_error.md")]
-#[proc_macro_derive(HandlerError, attributes(retry, dead_letter, discard, handler_error))]
+#[proc_macro_derive(HandlerError, attributes(retry, dead_letter, discard, pause, handler_error))]
 pub fn handler_error(item: TokenStream) -> TokenStream {
     handler_error::derive(item.into()).into()
 }

@@ -6,6 +6,7 @@ use syn::{Expr, ExprPath, LitStr};
 
 use crate::args::{Args, OptionArg};
 use crate::batch::Batch;
+use crate::breaker::{Breaker, Rate};
 use crate::errors::Errors;
 use crate::retry::Retry;
 use crate::slots::{Names, Once, Slot};
@@ -28,6 +29,8 @@ const NAMES: Names = Names {
         "when",
         "ordered_by",
         "batch",
+        "breaker",
+        "rate_limit",
         "queue_type",
         "max_length",
         "overflow",
@@ -43,7 +46,7 @@ const NAMES: Names = Names {
         "crate",
     ],
     aliases: &["auto_ack", "exception_handler", "nack_on_exception", "requeue_on_exception"],
-    unavailable: &["breaker", "rate_limit"],
+    unavailable: &[],
     foreign: suggest::foreign,
 };
 
@@ -67,6 +70,8 @@ pub(crate) struct Options {
     pub(crate) when: Slot<Expr>,
     pub(crate) ordered_by: Slot<LitStr>,
     pub(crate) batch: Slot<Batch>,
+    pub(crate) breaker: Slot<Breaker>,
+    pub(crate) rate_limit: Slot<Rate>,
     pub(crate) queue_type: Slot<QueueType>,
     pub(crate) max_length: Slot<u64>,
     pub(crate) overflow: Slot<WhenFull>,
@@ -188,6 +193,8 @@ impl Options {
             }
             "ordered_by" => once.set(&mut self.ordered_by, values::order),
             "batch" => once.set(&mut self.batch, Batch::read),
+            "breaker" => once.set(&mut self.breaker, Breaker::read),
+            "rate_limit" => once.set(&mut self.rate_limit, Rate::read),
             "queue_type" => once.set(&mut self.queue_type, |option| values::word(option, QUEUE_TYPE)),
             "max_length" => {
                 once.set(&mut self.max_length, |option| values::number(option, 1..=LENGTH_MAX));

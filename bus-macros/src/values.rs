@@ -254,7 +254,7 @@ pub(crate) fn problem(option: &OptionArg, text: String) -> syn::Error {
     }
 }
 
-fn text(option: &OptionArg, example: &str, wants: &str) -> syn::Result<LitStr> {
+pub(crate) fn text(option: &OptionArg, example: &str, wants: &str) -> syn::Result<LitStr> {
     let value = single(option, example)?;
     match literal(value) {
         Some(Lit::Str(text)) => Ok(text.clone()),

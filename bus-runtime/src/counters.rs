@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The counters of one handler. Relaxed: each is exact, but they are not read at one instant.
+use crate::breaker::{Breaker, BreakerState};
+use crate::topology::HandlerEntry;
+
+/// What one handler has done so far, and its breaker. Relaxed: each number is exact, but they are not read at one instant.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) called: Counter,
@@ -19,6 +22,7 @@ pub(crate) struct Counters {
     pub(crate) discarded: Counter,
     pub(crate) published: Counter,
     pub(crate) slot_wait: TimeCounter,
+    pub(crate) breaker: Breaker,
     pub(crate) stuck: Gauge,
     pub(crate) expired: Counter,
 }
@@ -30,6 +34,12 @@ pub(crate) struct CommandCounters {
     pub(crate) in_process: Counter,
     pub(crate) failed: Counter,
     pub(crate) timed_out: Counter,
+}
+
+impl Counters {
+    pub(crate) fn of(entry: &HandlerEntry) -> Self {
+        Self { breaker: Breaker::new(entry.breaker), ..Self::default() }
+    }
 }
 
 /// A number that only grows.
@@ -160,4 +170,8 @@ pub struct HandlerStats {
     pub slot_wait: Duration,
     /// Calls that go on now although they have timed out, each in its slot: a plain `fn` cannot be interrupted.
     pub stuck: u64,
+    /// What its breaker does.
+    pub breaker: BreakerState,
+    /// How often its breaker has opened.
+    pub breaker_opened: u64,
 }

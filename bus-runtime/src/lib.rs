@@ -43,6 +43,7 @@ mod scope;
 mod settle;
 
 // Running.
+mod breaker;
 mod command;
 mod counters;
 mod due;
@@ -109,6 +110,7 @@ macro_rules! link {
 pub use admin::AdminPort;
 pub use app::{App, BrokerHealth, Bus, ConsumerHealth, Drained, Health, Status, app};
 pub use binding_key::{BindingKey, BindingKeyError};
+pub use breaker::BreakerState;
 pub use broker_url::{AMQP_PORT, AMQPS_PORT, AmqpUrl, BrokerUrl, Host, TlsOptions};
 pub use bus_macros::{HandlerError, Message, audit, controller, message_handler, react};
 pub use command::{CommandFailure, Execute};
@@ -130,7 +132,9 @@ pub use outcome::{
     DeadLetterReason, Disposition, HandlerError, IntoHandlerError, IntoOutcome, IntoOutcomeOf, IntoOutcomes,
     IntoOutcomesOf, Outcome, Outcomes, Rejection, ack, nack, reject, requeue, retry, retry_later,
 };
-pub use policy::{AckMode, JITTER_BUCKETS, OnError, RetryPolicy, WhenFull};
+pub use policy::{
+    AHEAD_MAX, AckMode, BreakerPolicy, JITTER_BUCKETS, OnError, RateLimit, RetryPolicy, WhenFull,
+};
 pub use publish::{AndSettle, Publish, Publisher};
 pub use registration::{
     BatchFn, BatchOptions, ErrorHook, Filter, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration,

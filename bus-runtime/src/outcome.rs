@@ -207,6 +207,9 @@ pub enum Disposition {
     DeadLetter,
     /// Of no interest: acknowledge the message.
     Discard,
+    /// Nothing will work for that time: the handler rests, and the message goes back to the end of its queue, at most 100 times. It
+    /// is no attempt.
+    Pause(Duration),
 }
 
 impl HandlerError {

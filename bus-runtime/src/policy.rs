@@ -27,7 +27,7 @@ pub struct RetryPolicy {
     pub max_delay: Duration,
     /// By what part a delay may be lengthened; 0.25 is 25 %.
     pub jitter: f64,
-    /// No retry later than this after the first failure.
+    /// No retry later than this after the first failure, but for the jitter.
     pub give_up_after: Option<Duration>,
 }
 
@@ -92,6 +92,59 @@ impl RetryPolicy {
     }
 }
 
+/// When a handler rests because it fails: the option `breaker`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BreakerPolicy {
+    /// After so many failures.
+    pub failures: u32,
+    /// Failures longer ago do not count.
+    pub window: Duration,
+    /// For how long its queue is not consumed.
+    pub pause: Duration,
+    /// After so many successes of one message at a time it works as before.
+    pub successes: u32,
+}
+
+impl BreakerPolicy {
+    /// What holds where the option says nothing: five failures in a minute, 30 seconds, one success.
+    pub const DEFAULT: Self =
+        Self { failures: 5, window: Duration::from_secs(60), pause: Duration::from_secs(30), successes: 1 };
+}
+
+impl Default for BreakerPolicy {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// How many messages a handler takes in which time: the option `rate_limit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// So many, at least 1.
+    pub count: u32,
+    /// In this time.
+    pub per: Duration,
+}
+
+impl RateLimit {
+    /// The time from one message to the next.
+    #[must_use]
+    pub fn interval(self) -> Duration {
+        self.per / self.count.max(1)
+    }
+
+    /// How many of the messages that are wanted may be fetched ahead: no more than are handled in [a minute](AHEAD_MAX), as
+    /// those that wait here cannot be handled by anybody else.
+    #[must_use]
+    pub fn prefetch(self, wanted: u16) -> u16 {
+        let soon = AHEAD_MAX.as_nanos() / self.interval().as_nanos().max(1);
+        wanted.min(u16::try_from(soon).unwrap_or(u16::MAX)).max(1)
+    }
+}
+
+/// For how long messages of a handler with a rate limit may wait in its process.
+pub const AHEAD_MAX: Duration = Duration::from_secs(60);
+
 /// What an `Err`, a panic or a timeout means for the message: the option `on_error`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -133,4 +186,59 @@ pub enum AckMode {
     OnReceive,
     /// As the [`Outcome`](crate::Outcome) says that the handler returns.
     Manual,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r2_delays_grow_up_to_their_cap() {
+        let policy = |initial, factor, max_delay| RetryPolicy {
+            initial: Duration::from_millis(initial),
+            factor,
+            max_delay: Duration::from_millis(max_delay),
+            ..RetryPolicy::default()
+        };
+        let table = [
+            (policy(1_000, 2.0, 60_000), [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]),
+            (policy(500, 1.0, 60_000), [500; 8]),
+            (policy(100, 3.0, 1_000), [100, 300, 900, 1_000, 1_000, 1_000, 1_000, 1_000]),
+            (policy(1_000, 1.5, 4_000), [1_000, 1_500, 2_250, 3_375, 4_000, 4_000, 4_000, 4_000]),
+        ];
+        for (policy, wanted) in table {
+            let delays: Vec<_> = (1..=8).map(|n| policy.delay(n, 0).as_millis()).collect();
+            assert_eq!(delays, wanted, "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn r2_jitter_only_lengthens() {
+        for jitter in [0.0, 0.1, 0.25, 1.0] {
+            let policy = RetryPolicy { jitter, ..RetryPolicy::default() };
+            for n in 1..=RETRIES_MAX {
+                let base = policy.delay(n, 0);
+                let longest = base.mul_f64(1.0 + jitter);
+                let drawn: Vec<_> = (0..JITTER_BUCKETS).map(|lot| policy.delay(n, lot)).collect();
+                assert!(drawn.iter().all(|delay| (base..=longest).contains(delay)), "{n}: {drawn:?}");
+                assert!(drawn.is_sorted(), "{n}: {drawn:?}");
+                assert!(drawn.iter().all(|delay| *delay >= base && base <= policy.max_delay), "{n}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rate_limit_fetches_what_is_handled_in_a_minute() {
+        let limit = |count, seconds| RateLimit { count, per: Duration::from_secs(seconds) };
+        let table = [
+            (limit(100, 1), 32, 32),
+            (limit(1, 1), 100, 60),
+            (limit(2, 60), 32, 2),
+            (limit(10, 3_600), 32, 1),
+            (limit(u32::MAX, 1), 32, 32),
+        ];
+        for (limit, wanted, prefetch) in table {
+            assert_eq!(limit.prefetch(wanted), prefetch, "{limit:?}");
+        }
+    }
 }

@@ -23,7 +23,7 @@ pub use crate::outcome::{
     Disposition, HandlerError, IntoOutcome, IntoOutcomeOf, IntoOutcomes, IntoOutcomesOf, Outcome, Outcomes,
     Rejection,
 };
-pub use crate::policy::{AckMode, OnError, WhenFull};
+pub use crate::policy::{AckMode, BreakerPolicy, OnError, RateLimit, WhenFull};
 pub use crate::registration::{
     BatchFn, BatchOptions, ErrorRegistration, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration,
     ItemFn, MessageRegistration, NO_OPTIONS, PublishRegistration, RetryOptions, Timeout,

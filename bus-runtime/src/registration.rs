@@ -11,7 +11,7 @@ use crate::extract::{Arguments, BatchCall, BatchItem};
 use crate::instances::InstanceFinder;
 use crate::message::{Message, MessageType};
 use crate::outcome::{HandlerError, Outcome, Outcomes, Rejection};
-use crate::policy::{AckMode, OnError, WhenFull};
+use crate::policy::{AckMode, BreakerPolicy, OnError, RateLimit, WhenFull};
 use crate::topology::{ExchangeKind, QueueType};
 use crate::transport::BoxFuture;
 
@@ -103,6 +103,8 @@ pub struct HandlerOptions {
     pub when: Option<Filter>,
     pub ordered_by: Option<&'static str>,
     pub batch: Option<BatchOptions>,
+    pub breaker: Option<BreakerPolicy>,
+    pub rate_limit: Option<RateLimit>,
     pub queue_type: Option<QueueType>,
     pub max_length: Option<u64>,
     pub overflow: Option<WhenFull>,
@@ -298,6 +300,8 @@ pub const NO_OPTIONS: HandlerOptions = HandlerOptions {
     when: None,
     ordered_by: None,
     batch: None,
+    breaker: None,
+    rate_limit: None,
     queue_type: None,
     max_length: None,
     overflow: None,

@@ -64,7 +64,12 @@ pub(crate) fn after_ack(outcome: &Outcome) -> Settlement {
 
 /// Decides what becomes of a command. Its error is an answer, so a failure that is final is done with the answer; a dead letter
 /// is left where the handler or its options ask for one.
-pub(crate) fn of_command(settlement: Settlement, on_error: OnError) -> Settlement {
+pub(crate) fn of_command(outcome: &Outcome, settlement: Settlement, on_error: OnError) -> Settlement {
+    if matches!(outcome, Outcome::Failed(error) if matches!(error.disposition(), Some(Disposition::Pause(_))))
+    {
+        // Whoever waits for the answer has not so much time.
+        return Settlement::Discard;
+    }
     match (settlement, on_error) {
         (dead @ Settlement::DeadLetter { .. }, OnError::DeadLetter) => dead,
         (Settlement::DeadLetter { reason: DeadLetterReason::Failed, .. }, _) => Settlement::Discard,
@@ -112,7 +117,7 @@ fn failed(error: &HandlerError, policy: &RetryPolicy, on_error: OnError, now: Ci
         (Some(Disposition::Discard), _) | (None, OnError::Discard) => Settlement::Discard,
         (Some(Disposition::Retry(delay)), _) => retry(delay, policy, now, &text, error.type_name()),
         (None, OnError::Retry) => retry(None, policy, now, &text, error.type_name()),
-        (None, OnError::Requeue) => requeue(now, &text, error.type_name()),
+        (Some(Disposition::Pause(_)), _) | (None, OnError::Requeue) => requeue(now, &text, error.type_name()),
         (Some(Disposition::DeadLetter), _) => dead(DeadLetterReason::Permanent, &text, error.type_name()),
         (None, OnError::DeadLetter) => dead(DeadLetterReason::Failed, &text, error.type_name()),
     }
@@ -125,7 +130,8 @@ fn retry(
     error: &str,
     error_type: &'static str,
 ) -> Settlement {
-    let late = policy.give_up_after.is_some_and(|limit| now.since_first_failure >= limit);
+    let planned = delay.unwrap_or_else(|| policy.delay(now.attempt, 0));
+    let late = policy.give_up_after.is_some_and(|limit| now.since_first_failure + planned > limit);
     if now.attempt > policy.max || late {
         return dead(DeadLetterReason::Failed, error, error_type);
     }
@@ -159,6 +165,10 @@ mod tests {
 
     fn failure() -> Outcome {
         Outcome::Failed(HandlerError::new("no"))
+    }
+
+    fn paused(time: Duration) -> HandlerError {
+        HandlerError::new("away").with_disposition(Some(Disposition::Pause(time)))
     }
 
     /// A settlement without its texts.
@@ -199,6 +209,7 @@ mod tests {
             (failure(), OnError::DeadLetter, Wanted::Dead(Failed)),
             (failed(HandlerError::permanent("no")), OnError::Retry, Wanted::Dead(Permanent)),
             (failed(HandlerError::transient("no")), OnError::DeadLetter, Wanted::RetryIn(1)),
+            (failed(paused(soon)), OnError::Discard, Wanted::Requeue(1)),
             (failed(HandlerError::retry_after("no", soon)), OnError::Discard, Wanted::RetryIn(3)),
         ];
         for (outcome, on_error, wanted) in table {
@@ -240,13 +251,50 @@ mod tests {
             (transient(), none, OnError::Retry, FIRST, Wanted::Discard),
             (transient(), some, OnError::Retry, FIRST, Wanted::RetryIn(1)),
             (retry(), none, OnError::Retry, FIRST, Wanted::Discard),
+            (Outcome::Failed(paused(Duration::from_secs(9))), some, OnError::Retry, FIRST, Wanted::Discard),
             (permanent(), some, OnError::Retry, FIRST, Wanted::Dead(DeadLetterReason::Permanent)),
             (reject("bad"), some, OnError::Retry, FIRST, Wanted::Dead(DeadLetterReason::Rejected)),
         ];
         for (outcome, policy, on_error, now, wanted) in table {
-            let settlement = of_command(settlement(&outcome, &policy, on_error, now), on_error);
+            let settlement = of_command(&outcome, settlement(&outcome, &policy, on_error, now), on_error);
             assert_eq!(kind(&settlement), wanted, "{outcome:?} with {on_error:?} and {policy:?}");
             assert_eq!(settlement.is_another_attempt(), matches!(wanted, Wanted::RetryIn(_)));
+        }
+    }
+
+    #[test]
+    fn r2_the_budget_is_the_time_until_the_next_attempt() {
+        let policy = RetryPolicy { give_up_after: Some(Duration::from_secs(10)), ..RetryPolicy::default() };
+        let dead = || Wanted::Dead(DeadLetterReason::Failed);
+        let at = |attempt, seconds| Circumstances {
+            attempt,
+            since_first_failure: Duration::from_secs(seconds),
+            ..FIRST
+        };
+        let table = [
+            (failure(), at(1, 0), Wanted::RetryIn(1)),
+            (failure(), at(3, 6), Wanted::RetryIn(4)),
+            (failure(), at(3, 7), dead()),
+            (retry_later(Duration::from_secs(10)), at(1, 0), Wanted::RetryIn(10)),
+            (retry_later(Duration::from_secs(11)), at(1, 0), dead()),
+            (retry_later(Duration::ZERO), at(4, 10), Wanted::RetryIn(0)),
+        ];
+        for (outcome, now, wanted) in table {
+            let decided = settlement(&outcome, &policy, OnError::Retry, now);
+            assert_eq!(kind(&decided), wanted, "{outcome:?} at {now:?}");
+        }
+    }
+
+    #[test]
+    fn r2_an_explicit_delay_wins() {
+        let policy = RetryPolicy { max_delay: Duration::from_secs(2), ..RetryPolicy::default() };
+        for lot in 0..crate::policy::JITTER_BUCKETS {
+            let now = Circumstances { attempt: 3, lot, ..FIRST };
+            let later = retry_later(Duration::from_secs(90));
+            let Settlement::Retry { delay, .. } = settlement(&later, &policy, OnError::Discard, now) else {
+                panic!("an outcome is obeyed")
+            };
+            assert_eq!(delay, Duration::from_secs(90), "neither the cap nor the jitter holds for it");
         }
     }
 

@@ -52,6 +52,8 @@ mod publish;
 mod renamed;
 #[path = "handlers/replays.rs"]
 mod replays;
+#[path = "handlers/resting.rs"]
+mod resting;
 #[path = "handlers/retry.rs"]
 mod retry;
 #[path = "handlers/settle.rs"]
@@ -145,6 +147,10 @@ on_both! {
     command::every_end_is_answered,
     command::r9_no_such_handler_is_not_retried,
     errors::each_variant_decides,
+    resting::l6_a_breaker_opens_and_closes,
+    resting::l6_a_shared_queue_rests_as_a_whole,
+    resting::an_error_pauses_its_handler,
+    resting::a_rate_limit_delays_and_never_drops,
     layers::l8_filters,
     layers::l8_layers_are_called_in_their_order,
     layers::ready_made_layers,

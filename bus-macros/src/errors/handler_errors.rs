@@ -2,11 +2,11 @@
 
 texts! {
     missing(name) => "`{name}` does not say what it means for the message\n\n\
-        help: #[retry] (another attempt), #[retry(after = \"5m\")] (another attempt, then), #[dead_letter] (trying again is no use) \
-        or #[discard] (nothing is lost)";
+        help: #[retry] (another attempt), #[retry(after = \"5m\")] (another attempt, then), #[dead_letter] (trying again is no use), \
+        #[discard] (nothing is lost) or #[pause(\"30s\")] (the whole handler rests)";
     misspelt(name, near) => "`{name}` does not say what it means for the message\n\n\
         help: did you mean #[{near}]?\n\
-        note: it is one of #[retry], #[retry(after = \"5m\")], #[dead_letter] and #[discard]";
+        note: it is one of #[retry], #[retry(after = \"5m\")], #[dead_letter], #[discard] and #[pause(\"30s\")]";
     two(name, first) => "`{name}` says already {first}\n\n\
         help: drop one of the two";
     on_enum(name, found) => "{found} goes on the variants of `{name}`, on each of them\n\n\
@@ -15,6 +15,8 @@ texts! {
     generic(name) => "the bus has to know the one type of an error, but `{name}` is generic\n\n\
         help: derive HandlerError for a type of its own: struct My{name}({name}<..>);";
     union(name) => "`{name}` is a union; an error is a struct or an enum";
+    pause() => "#[pause(..)] takes how long the handler rests: a number and a unit (ms, s, m, h), in quotes\n\n\
+        help: #[pause(\"30s\")]";
     no_arguments(spelling) => "#[{spelling}] takes no arguments";
     not_a_value(spelling) => "#[{spelling}] takes no value\n\n\
         help: #[{spelling}], or #[retry(after = \"5m\")]";

@@ -44,6 +44,8 @@ texts! {
         note: `{option}` is one of {words}";
     not_duration(found, option) => "`{found}` is not a duration\n\n\
         help: use a number and a unit (ms, s, m, h): \"500ms\", \"30s\", \"5m\"   or plain seconds: {option} = 30";
+    not_rate(found) => "`{found}` is not a rate\n\n\
+        help: use a whole number and a unit (s, m, h): \"100/s\", \"30/m\"";
     duration_unquoted(found, option) => "`{found}` is not a number of seconds\n\n\
         help: put it in quotes: {option} = \"{found}\"";
     fractional(option, millis) => "`{option}` takes whole seconds or a duration string\n\n\

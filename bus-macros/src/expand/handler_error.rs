@@ -46,6 +46,10 @@ impl Disposition {
                 quote!(__bus::Disposition::Retry(__bus::Some(#after)))
             }
             Self::DeadLetter => quote!(__bus::Disposition::DeadLetter),
+            Self::Pause(time) => {
+                let time = duration(time);
+                quote!(__bus::Disposition::Pause(#time))
+            }
             Self::Discard => quote!(__bus::Disposition::Discard),
         }
     }

@@ -7,6 +7,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
 use crate::batch::Batch;
+use crate::breaker::{Breaker, Rate};
 use crate::options::Options;
 use crate::retry::Retry;
 use crate::slots::Slot;
@@ -28,6 +29,8 @@ pub(super) fn expand(options: &Options) -> TokenStream {
         when,
         ordered_by,
         batch,
+        breaker,
+        rate_limit,
         queue_type,
         max_length,
         overflow,
@@ -56,6 +59,8 @@ pub(super) fn expand(options: &Options) -> TokenStream {
         field("when", when, ToTokens::to_token_stream),
         field("ordered_by", ordered_by, ToTokens::to_token_stream),
         field("batch", batch, batch_value),
+        field("breaker", breaker, breaker_value),
+        field("rate_limit", rate_limit, rate_value),
         field("queue_type", queue_type, |value| variant("QueueType", value)),
         field("max_length", max_length, |value| number(i128::from(*value))),
         field("overflow", overflow, |value| variant("WhenFull", value)),
@@ -107,6 +112,35 @@ fn batch_value(batch: &Batch) -> TokenStream {
         None => quote!(__bus::None),
     };
     quote!(__bus::BatchOptions { size: #size, wait: #wait })
+}
+
+fn breaker_value(breaker: &Breaker) -> TokenStream {
+    let Breaker { failures, window, pause, successes } = breaker;
+    let fields: Vec<_> = [
+        plain_field("failures", failures, |value| number(*value)),
+        plain_field("window", window, |value| duration(*value)),
+        plain_field("pause", pause, |value| duration(*value)),
+        plain_field("successes", successes, |value| number(*value)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let rest = (fields.len() < 4).then(|| quote!(..__bus::BreakerPolicy::DEFAULT));
+    quote!(__bus::BreakerPolicy { #(#fields,)* #rest })
+}
+
+fn rate_value(Rate { count, per }: &Rate) -> TokenStream {
+    let (count, per) = (number(*count), duration(*per));
+    quote!(__bus::RateLimit { count: #count, per: #per })
+}
+
+/// `name: value`
+fn plain_field<T>(name: &str, slot: &Slot<T>, value: impl FnOnce(&T) -> TokenStream) -> Option<TokenStream> {
+    let name = format_ident!("{name}");
+    slot.as_ref().map(|given| {
+        let value = value(&given.value);
+        quote!(#name: #value)
+    })
 }
 
 /// `name: __bus::Some(value)`

@@ -27,7 +27,7 @@ impl Wiki {
     "a wildcard must be a whole word: `page*` would only match the literal text `page*`\n\n    wiki.page*\n         ^^^^^\n\nhelp: `*` matches exactly one word, `#` matches zero or more words: \"wiki.*\""
 }
 ::core::compile_error! {
-    "unknown option `timout` in #[react(..)]\n\nhelp: did you mean `timeout`?\nnote: options are timeout, retry, on_error, error_hook, ack, concurrency, prefetch, queue, name, group, priority, when, ordered_by, batch, queue_type, max_length, overflow, ttl, max_priority, single_active, exclusive, fanout, exchange, exchange_kind, declare, formerly, crate"
+    "unknown option `timout` in #[react(..)]\n\nhelp: did you mean `timeout`?\nnote: options are timeout, retry, on_error, error_hook, ack, concurrency, prefetch, queue, name, group, priority, when, ordered_by, batch, breaker, rate_limit, queue_type, max_length, overflow, ttl, max_priority, single_active, exclusive, fanout, exchange, exchange_kind, declare, formerly, crate"
 }
 ::core::compile_error! {
     "which messages should this receive?\n\nhelp: give a binding key: #[react(\"wiki.#\")]\nnote: `*` matches exactly one word, `#` matches zero or more; #[react(\"#\")] receives everything"

@@ -16,6 +16,9 @@ const _: () = {
             }
             MailError::Unknown { .. } => __bus::Disposition::DeadLetter,
             MailError::Sent { .. } => __bus::Disposition::Discard,
+            MailError::Away { .. } => {
+                __bus::Disposition::Pause(__bus::Duration::from_millis(500))
+            }
         },
     ));
     __bus::submit! {

@@ -14,7 +14,7 @@ async fn on_wiki(&self, page: &str) {
     "a wildcard must be a whole word: `page*` would only match the literal text `page*`\n\n    wiki.page*\n         ^^^^^\n\nhelp: `*` matches exactly one word, `#` matches zero or more words: \"wiki.*\""
 }
 ::core::compile_error! {
-    "unknown option `timout` in #[react(..)]\n\nhelp: did you mean `timeout`?\nnote: options are timeout, retry, on_error, error_hook, ack, concurrency, prefetch, queue, name, group, priority, when, ordered_by, batch, queue_type, max_length, overflow, ttl, max_priority, single_active, exclusive, fanout, exchange, exchange_kind, declare, formerly, crate"
+    "unknown option `timout` in #[react(..)]\n\nhelp: did you mean `timeout`?\nnote: options are timeout, retry, on_error, error_hook, ack, concurrency, prefetch, queue, name, group, priority, when, ordered_by, batch, breaker, rate_limit, queue_type, max_length, overflow, ttl, max_priority, single_active, exclusive, fanout, exchange, exchange_kind, declare, formerly, crate"
 }
 ::core::compile_error! {
     "timeout = 0 would cancel every message before the handler starts\n\nhelp: write timeout = \"none\" for no limit, or give seconds: timeout = 30"

@@ -41,6 +41,16 @@ const _: () = {
                 priority: __bus::Some(-1),
                 when: __bus::Some(is_paid),
                 ordered_by: __bus::Some("customer.id"),
+                breaker: __bus::Some(__bus::BreakerPolicy {
+                    failures: 3,
+                    window: __bus::Duration::from_secs(60),
+                    pause: __bus::Duration::from_secs(30),
+                    ..__bus::BreakerPolicy::DEFAULT
+                }),
+                rate_limit: __bus::Some(__bus::RateLimit {
+                    count: 100,
+                    per: __bus::Duration::from_secs(1),
+                }),
                 queue_type: __bus::Some(__bus::QueueType::Classic),
                 max_length: __bus::Some(10000),
                 overflow: __bus::Some(__bus::WhenFull::RejectNew),

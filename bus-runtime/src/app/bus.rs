@@ -28,9 +28,9 @@ use crate::topology::patience::{Patience, patience};
 use crate::topology::{HandlerEntry, Plan, QueueEntry, naming};
 use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{
-    ConnectionStatus, ConsumeOptions, Consumer, Lookout, Standing, Transport, TransportDescription,
+    ConnectionStatus, ConsumeOptions, Consumer, Standing, Transport, TransportDescription,
 };
-use crate::worker::{self, Member, Phase, Worker};
+use crate::worker::{self, Lookouts, Member, Phase, Worker};
 
 /// A running app. It publishes, through [`Publisher`], and is shut down with [`shutdown`](Self::shutdown).
 ///
@@ -59,7 +59,7 @@ pub(crate) struct Running {
     pub(crate) counters: Vec<Arc<Counters>>,
     pub(crate) embedded: Option<EmbeddedBroker>,
     /// What tells whether each queue is consumed.
-    lookouts: Mutex<Vec<(QueueName, Lookout)>>,
+    lookouts: Arc<Lookouts>,
     /// The tasks that end with the app, and not before.
     tasks: Mutex<Vec<(QueueName, AbortHandle)>>,
     pub(super) phase: watch::Sender<Phase>,
@@ -128,10 +128,10 @@ pub(super) async fn prepare(
     hub.idempotency = app.idempotency;
     let running = Running {
         hub: Arc::new(hub),
-        counters: plan.handlers.iter().map(|_| Arc::default()).collect(),
+        counters: plan.handlers.iter().map(|entry| Arc::new(Counters::of(entry))).collect(),
         plan,
         embedded,
-        lookouts: Mutex::default(),
+        lookouts: Arc::default(),
         tasks: Mutex::default(),
         phase: watch::Sender::new(Phase::Running),
     };
@@ -291,8 +291,7 @@ impl Bus {
 
 impl Running {
     pub(crate) fn consumers(&self) -> Vec<(QueueName, Standing)> {
-        let lookouts = self.lookouts.lock().unwrap_or_else(PoisonError::into_inner);
-        lookouts.iter().map(|(queue, lookout)| (queue.clone(), lookout())).collect()
+        self.lookouts.all()
     }
 
     fn keep_an_eye_on(&self, queue: &QueueName, task: AbortHandle) {
@@ -306,14 +305,13 @@ impl Running {
     }
 
     fn look_out(&self, queue: &QueueName, consumer: &dyn Consumer) {
-        let mut lookouts = self.lookouts.lock().unwrap_or_else(PoisonError::into_inner);
-        lookouts.push((queue.clone(), consumer.lookout()));
+        self.lookouts.keep(queue, consumer);
     }
 
     pub(crate) fn worker(&self, queue: &Arc<QueueEntry>, layers: &Layers) -> Worker {
         let members =
             queue.members.iter().map(|entry| Member::new(entry, &self.counters_of(entry), layers)).collect();
-        Worker::new(Arc::clone(&self.hub), Arc::clone(queue), members)
+        Worker::new(Arc::clone(&self.hub), Arc::clone(queue), members, Arc::clone(&self.lookouts))
     }
 
     fn counters_of(&self, entry: &Arc<HandlerEntry>) -> Arc<Counters> {
@@ -341,6 +339,8 @@ impl Running {
             discarded: counters.discarded.get(),
             expired: counters.expired.get(),
             published: counters.published.get(),
+            breaker: counters.breaker.state(),
+            breaker_opened: counters.breaker.opened(),
             slot_wait: counters.slot_wait.get(),
             stuck: counters.stuck.get(),
         });
@@ -371,6 +371,9 @@ impl Running {
 
     async fn is_quiet(&self) -> Result<bool, Error> {
         for queue in &self.plan.queues {
+            if queue.members.iter().any(|entry| self.counters_of(entry).breaker.is_open()) {
+                continue;
+            }
             let state = self.hub.transport.inspect(&queue.name).await?;
             if state.is_some_and(|state| state.ready > 0) {
                 return Ok(false);

@@ -11,7 +11,7 @@ use crate::extract::Arguments;
 use crate::instances::InstanceFinder;
 use crate::message::{MessageKind, MessageType};
 use crate::names::{ExchangeName, QueueName};
-use crate::policy::{AckMode, OnError, RetryPolicy};
+use crate::policy::{AckMode, BreakerPolicy, OnError, RateLimit, RetryPolicy};
 use crate::registration::{ErrorHook, Filter, HandlerCall};
 
 /// What a handler is for.
@@ -69,6 +69,8 @@ pub struct HandlerEntry {
     /// Higher first, inside a shared queue.
     pub priority: i32,
     pub when: Option<Filter>,
+    pub breaker: Option<BreakerPolicy>,
+    pub rate_limit: Option<RateLimit>,
     /// Whether its queue is filled by others, through exchanges that it does not know.
     pub(crate) any_exchange: bool,
     /// The path that it had.

@@ -215,6 +215,8 @@ fn add(
         prefetch: 0,
         priority: 0,
         when: None,
+        breaker: None,
+        rate_limit: None,
         any_exchange: false,
         formerly: None,
         ordered_by: None,
@@ -264,6 +266,7 @@ fn apply(
         .max(entry.batch.map_or(entry.concurrency, |batch| batch.size));
     entry.priority = options.priority.unwrap_or_default();
     entry.when = options.when;
+    (entry.breaker, entry.rate_limit) = (options.breaker, options.rate_limit);
     entry.any_exchange = options.has_foreign_queue() && options.exchange.is_none();
     entry.formerly = options.formerly;
     entry.ordered_by = options.ordered_by.map(|text| OrderedBy::of(text, entry)).transpose()?;
@@ -376,6 +379,8 @@ fn merged(first: HandlerOptions, second: HandlerOptions) -> Option<HandlerOption
         when: one(first.when, second.when, |a, b| std::ptr::fn_addr_eq(*a, *b))?,
         ordered_by: one(first.ordered_by, second.ordered_by, eq)?,
         batch: one(first.batch, second.batch, eq)?,
+        breaker: one(first.breaker, second.breaker, eq)?,
+        rate_limit: one(first.rate_limit, second.rate_limit, eq)?,
         queue_type: one(first.queue_type, second.queue_type, eq)?,
         max_length: one(first.max_length, second.max_length, eq)?,
         overflow: one(first.overflow, second.overflow, eq)?,

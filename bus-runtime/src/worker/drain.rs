@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::Worker;
+use super::lanes::Lanes;
 use super::phase::{Phase, time_is_up};
 use crate::seam;
 use crate::transport::{Consumer, Incoming, Verdict};
@@ -20,21 +21,21 @@ impl Worker {
     /// Gives back what has not begun, finishes what has, and interrupts what takes too long. Says how many that were.
     pub(super) async fn drain(
         mut self,
-        mut consumer: Box<dyn Consumer>,
+        mut consumer: Option<Box<dyn Consumer>>,
         mut phase: watch::Receiver<Phase>,
     ) -> usize {
         if let Some(incoming) = self.in_hand.take() {
-            let _ = incoming.settler.settle(Verdict::Requeue);
+            give_back(incoming);
         }
-        match &self.lanes {
-            None => cancel(&mut consumer, &mut phase, Rest::Requeued).await,
-            Some(lanes) => {
-                lanes.close();
-                cancel(&mut consumer, &mut phase, Rest::Kept).await;
-            }
+        let rest = if self.lanes.is_some() { Rest::Kept } else { Rest::Requeued };
+        self.lanes.iter().for_each(Lanes::close);
+        if let Some(consumer) = &mut consumer {
+            cancel(consumer, &mut phase, rest).await;
         }
         let interrupted = self.finish(&mut phase).await;
-        close(consumer, &phase).await;
+        if let Some(consumer) = consumer {
+            close(consumer, &phase).await;
+        }
         interrupted
     }
 

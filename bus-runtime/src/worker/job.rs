@@ -16,6 +16,7 @@ use super::member::{Calls, Member, SharedCalls, Stack};
 use super::perform::{self, Performed, Verdicts};
 use super::stuck::{self, Stuck};
 use crate::arrival::{self, Arrival};
+use crate::breaker::BreakerState;
 use crate::command::{self, Answer, CommandFailure};
 use crate::counters::Counters;
 use crate::delivery::Delivery;
@@ -486,7 +487,21 @@ fn explicit(entry: &HandlerEntry, outcome: Outcome, acknowledged: bool) -> Outco
 /// Tells whoever wants to know what became of a call: hook and log.
 pub(super) fn judge(arrival: &Arrival, judged: Judged) -> Judged {
     report(&judged, arrival);
+    let changed = judged.counters.breaker.note(&judged.outcome, crate::seam::now());
+    report_breaker(&judged.entry, changed);
     judged
+}
+
+fn report_breaker(entry: &HandlerEntry, changed: Option<BreakerState>) {
+    match changed {
+        Some(BreakerState::Open) => {
+            tracing::warn!(handler = %entry.name, queue = %entry.queue, "the breaker is open: the queue rests, its messages stay in the broker");
+        }
+        Some(BreakerState::Closed) => {
+            tracing::info!(handler = %entry.name, queue = %entry.queue, "the breaker is closed: the handler works again");
+        }
+        Some(BreakerState::HalfOpen) | None => {}
+    }
 }
 
 /// Tells the error hook and the log about a failed attempt.

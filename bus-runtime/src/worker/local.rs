@@ -78,7 +78,9 @@ impl LocalHandler {
     /// The way to call a member of a queue directly; `None` when it is no command, or when its messages wait for each other.
     pub(super) fn of(queue: &Arc<QueueEntry>, member: &Member, slots: &Arc<Semaphore>) -> Option<Self> {
         let in_order = queue.declaration.arguments.single_active_consumer || queue.ordered_by.is_some();
-        if !member.entry.is_command() || in_order {
+        // What limits how the queue is consumed limits commands too.
+        let limited = queue.members.iter().any(|entry| entry.breaker.is_some() || entry.rate_limit.is_some());
+        if !member.entry.is_command() || in_order || limited {
             return None;
         }
         Some(Self(Arc::new(Inner {

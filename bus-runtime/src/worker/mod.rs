@@ -15,6 +15,7 @@ use crate::seam;
 use crate::topology::QueueEntry;
 use crate::transport::{ConsumeOptions, Consumer, Incoming};
 
+mod brake;
 mod drain;
 mod due;
 mod failures;
@@ -24,7 +25,9 @@ mod instances;
 mod job;
 mod lanes;
 mod local;
+mod lookouts;
 mod member;
+mod pace;
 mod perform;
 mod phase;
 mod stuck;
@@ -38,12 +41,15 @@ pub use failures::HandlerFailed;
 pub(crate) use failures::Telling;
 pub(crate) use in_flight::InFlight;
 pub(crate) use local::Locals;
+pub(crate) use lookouts::Lookouts;
 pub(crate) use member::Member;
 pub(crate) use phase::{Phase, time_is_up};
 
+use brake::{Brake, Drains};
 use job::Job;
 use lanes::{Lanes, Slot};
 use local::LocalHandler;
+use pace::Pace;
 
 /// Consumes one queue.
 pub(crate) struct Worker {
@@ -60,10 +66,17 @@ pub(crate) struct Worker {
     room: Arc<Semaphore>,
     lanes: Option<Lanes>,
     running: JoinSet<()>,
+    lookouts: Arc<Lookouts>,
+    pace: Pace,
 }
 
 impl Worker {
-    pub(crate) fn new(hub: Arc<Hub>, queue: Arc<QueueEntry>, members: Vec<Member>) -> Self {
+    pub(crate) fn new(
+        hub: Arc<Hub>,
+        queue: Arc<QueueEntry>,
+        members: Vec<Member>,
+        lookouts: Arc<Lookouts>,
+    ) -> Self {
         let slots = Arc::new(Semaphore::new(usize::from(queue.concurrency)));
         let locals = members.iter().filter_map(|member| LocalHandler::of(&queue, member, &slots)).collect();
         let lanes = queue.ordered_by.is_some().then(Lanes::new);
@@ -71,7 +84,8 @@ impl Worker {
             (None, None) => Arc::clone(&slots),
             _ => Arc::new(Semaphore::new(usize::from(queue.prefetch))),
         };
-        Self { hub, queue, members, slots, locals, in_hand: None, room, lanes, running: JoinSet::new() }
+        let (pace, running) = (Pace::of(&members), JoinSet::new());
+        Self { hub, queue, members, slots, locals, in_hand: None, room, lanes, running, lookouts, pace }
     }
 
     /// Its handlers of commands, to call directly.
@@ -81,12 +95,11 @@ impl Worker {
 
     /// Starts to consume; the app is ready when all its workers are.
     pub(crate) async fn start_to_consume(&mut self) -> Result<Box<dyn Consumer>, Error> {
-        self.consume(self.queue.prefetch).await
+        consume(&self.hub, &self.queue, &self.lookouts, self.prefetch()).await
     }
 
-    async fn consume(&mut self, prefetch: u16) -> Result<Box<dyn Consumer>, Error> {
-        let options = ConsumeOptions { prefetch, tag: format!("{}.{}", self.hub.worker, self.queue.name) };
-        self.hub.transport.consume(&self.queue.name, options).await
+    fn prefetch(&self) -> u16 {
+        self.pace.prefetch(self.queue.prefetch)
     }
 
     /// Handles messages until the app drains, then what has begun. Says how many messages were interrupted.
@@ -95,10 +108,20 @@ impl Worker {
         mut consumer: Box<dyn Consumer>,
         mut phase: watch::Receiver<Phase>,
     ) -> usize {
+        let brake = Brake::of(&self.members);
+        let mut pulled = Box::pin(brake.pulled());
         loop {
             let next = tokio::select! {
                 biased;
                 () = phase::drains(&mut phase) => break,
+                () = &mut pulled => {
+                    consumer = match self.rest(consumer, &mut phase).await {
+                        Ok(consumer) => consumer,
+                        Err(Drains(consumer)) => return self.drain(consumer, phase).await,
+                    };
+                    pulled.set(brake.pulled());
+                    continue;
+                }
                 next = self.next(&mut consumer) => next,
             };
             match next {
@@ -115,7 +138,7 @@ impl Worker {
             }
             while self.running.try_join_next().is_some() {}
         }
-        self.drain(consumer, phase).await
+        self.drain(Some(consumer), phase).await
     }
 
     /// Waits for room, for the handlers' layers, and for the next message.
@@ -131,6 +154,7 @@ impl Worker {
             member.ready().await;
         }
         if self.in_hand.is_none() {
+            self.pace.turn().await;
             // While there is no message, the slot is for commands that come directly.
             let kept = self.locals.is_empty().then_some(slot);
             let mut looks = 0_u32;
@@ -139,7 +163,10 @@ impl Worker {
                 consumer.poll_next(cx)
             });
             match next.await? {
-                Ok(incoming) => self.in_hand = Some(incoming),
+                Ok(incoming) => {
+                    self.in_hand = Some(incoming);
+                    self.pace.step();
+                }
                 Err(error) => return Some(Err(error)),
             }
             waited = waited.filter(|_| looks == 1);
@@ -187,12 +214,15 @@ impl Worker {
         phase: &mut watch::Receiver<Phase>,
     ) -> Result<(usize, usize), Error> {
         let mut taken = 0;
-        while !phase.borrow().is_draining() {
+        let brake = Brake::of(&self.members);
+        while !phase.borrow().is_draining() && !brake.is_pulled() {
             let Some((slot, _)) = free(&self.room).await else { break };
             for member in &mut self.members {
                 member.ready().await;
             }
+            self.pace.turn().await;
             let Some(incoming) = self.hub.transport.get(&self.queue.name).await? else { break };
+            self.pace.step();
             taken += 1;
             self.begin(incoming, slot).await;
         }
@@ -222,6 +252,19 @@ async fn free(slots: &Arc<Semaphore>) -> Option<(OwnedSemaphorePermit, Option<Du
             Some((slot, Some(since.elapsed())))
         }
     }
+}
+
+/// Consumes a queue, and keeps the lookout of whoever wants to know how that stands.
+async fn consume(
+    hub: &Hub,
+    queue: &QueueEntry,
+    lookouts: &Lookouts,
+    prefetch: u16,
+) -> Result<Box<dyn Consumer>, Error> {
+    let options = ConsumeOptions { prefetch, tag: format!("{}.{}", hub.worker, queue.name) };
+    let consumer = hub.transport.consume(&queue.name, options).await?;
+    lookouts.keep(&queue.name, &*consumer);
+    Ok(consumer)
 }
 
 /// Keeps the seam the only place that knows how tasks start.

@@ -52,7 +52,7 @@ impl Verdicts {
             }
             let mut settlement = settlement(&judged.outcome, &entry.retry, entry.on_error, now);
             if entry.is_command() {
-                settlement = of_command(settlement, entry.on_error);
+                settlement = of_command(&judged.outcome, settlement, entry.on_error);
             }
             (judged, settlement)
         };

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::Worker;
 use super::drain::{self, Rest};
 use super::phase::{self, Phase};
+use super::{Worker, consume};
 use crate::seam;
 use crate::topology::plan::DELIVERY_LIMIT;
 use crate::transport::{Consumer, Incoming};
@@ -60,7 +60,7 @@ impl Worker {
                 }
                 if !was_suspect {
                     tracing::info!(queue = %self.queue.name, "past the suspects: messages are taken side by side again");
-                    return self.consume_anew(consumer, self.queue.prefetch, phase).await;
+                    return self.consume_anew(consumer, self.prefetch(), phase).await;
                 }
                 if !is_narrow {
                     consumer = self.consume_anew(consumer, 1, phase).await?;
@@ -116,7 +116,7 @@ impl Worker {
     ) -> Option<Box<dyn Consumer>> {
         drain::close(consumer, phase).await;
         loop {
-            match self.consume(prefetch).await {
+            match consume(&self.hub, &self.queue, &self.lookouts, prefetch).await {
                 Ok(consumer) => return Some(consumer),
                 Err(error) => self.report(&error),
             }

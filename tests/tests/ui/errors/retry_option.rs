@@ -12,6 +12,10 @@ enum MailError {
     Busy,
     #[retry(after = "soon")]
     Later,
+    #[pause]
+    Away,
+    #[pause(30)]
+    Gone,
 }
 
 fn main() {}

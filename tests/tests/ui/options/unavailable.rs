@@ -2,7 +2,7 @@
 
 use bus_runtime::prelude::*;
 
-#[react("wiki.#", breaker(failures = 5, window = "1m", pause = "30s"))]
+#[react("wiki.#", batch(size = 100, wait = "1s"))]
 async fn on_wiki(_key: RoutingKey) {}
 
 fn main() {}
