@@ -8,7 +8,7 @@ use crate::slots::{Names, Once, Slot};
 use crate::values;
 
 /// The names of all settings.
-const NAMES: Names = Names { listed: &["size", "wait"], aliases: &[], unavailable: &[], foreign };
+const NAMES: Names = Names { listed: &["size", "wait"], aliases: &[], foreign };
 
 /// The most messages of one call: their bodies are in memory, and the prefetch holds twice as many.
 const SIZE_MAX: u16 = 10_000;

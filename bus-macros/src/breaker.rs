@@ -11,7 +11,6 @@ use crate::values;
 const NAMES: Names = Names {
     listed: &["failures", "window", "pause", "successes"],
     aliases: &[],
-    unavailable: &[],
     foreign: |name| match name {
         "threshold" | "failure_threshold" | "max_failures" => Some("here that is failures = .."),
         "timeout" | "reset_timeout" | "recovery_timeout" | "cooldown" => Some("here that is pause = \"30s\""),

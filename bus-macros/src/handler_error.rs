@@ -55,8 +55,7 @@ pub(crate) enum Disposition {
 /// The attributes that say it.
 const ATTRIBUTES: [&str; 4] = ["retry", "dead_letter", "discard", "pause"];
 /// The options of `#[retry(..)]`.
-const RETRY_NAMES: Names =
-    Names { listed: &["after"], aliases: &[], unavailable: &[], foreign: foreign_delay };
+const RETRY_NAMES: Names = Names { listed: &["after"], aliases: &[], foreign: foreign_delay };
 
 /// What `after` is called elsewhere.
 fn foreign_delay(name: &str) -> Option<&'static str> {

@@ -71,7 +71,7 @@ impl Attribute {
     /// The names of its options.
     fn names(self) -> &'static Names {
         const fn names(listed: &'static [&'static str]) -> Names {
-            Names { listed, aliases: &[], unavailable: &[], foreign: |_| None }
+            Names { listed, aliases: &[], foreign: |_| None }
         }
         match self {
             Self::Event => const { &names(&["version", "exchange", "terminal", "ttl", "priority", "crate"]) },

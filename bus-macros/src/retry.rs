@@ -11,7 +11,6 @@ use crate::values;
 const NAMES: Names = Names {
     listed: &["max", "initial", "factor", "max_delay", "jitter", "give_up_after"],
     aliases: &[],
-    unavailable: &[],
     foreign: |_| None,
 };
 

@@ -21,8 +21,6 @@ pub(crate) struct Names {
     pub(crate) listed: &'static [&'static str],
     /// Other spellings of these.
     pub(crate) aliases: &'static [&'static str],
-    /// What is designed but not built yet: an error, and never silently ignored.
-    pub(crate) unavailable: &'static [&'static str],
     /// What to write for a name of another framework.
     pub(crate) foreign: fn(&str) -> Option<&'static str>,
 }
@@ -55,12 +53,8 @@ impl Once<'_> {
     pub(crate) fn unknown(&self, names: &Names) {
         let Self { option, place, errors } = self;
         let name = option.name();
-        if names.unavailable.contains(&name.as_str()) {
-            errors.add(option, texts::unavailable(&name));
-            return;
-        }
         let listed = names.listed.join(", ");
-        let known = [names.listed, names.aliases, names.unavailable].concat();
+        let known = [names.listed, names.aliases].concat();
         let near = || suggest::nearest(&name, known).map(|near| format!("did you mean `{near}`?"));
         let text = match (names.foreign)(&name).map(str::to_owned).or_else(near) {
             Some(help) => texts::unknown(&name, *place, &help, &listed),

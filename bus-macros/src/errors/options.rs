@@ -14,7 +14,6 @@ texts! {
         help: keep one of the two";
     stacked_twice(option, place) => "`{option}` is set by two {place} of this handler, which share one queue\n\n\
         help: set it on one of the two";
-    unavailable(option) => "`{option}` is not available yet";
     no_comma() => "expected a comma before this";
     not_an_argument() => "expected an option: `name = value`";
     no_value(option, example) => "`{option}` needs a value\n\n\

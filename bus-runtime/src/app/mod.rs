@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use crate::admin::{Admin, AdminPort};
 use crate::broker_url::BrokerUrl;
-use crate::check::{self, Finding, Lock, Program};
 use crate::config::{Config, Patience};
 use crate::dead_letters::DeadLetters;
-use crate::error::{BoxError, Error, ErrorKind, Place};
+use crate::error::{BoxError, Error, ErrorKind};
 use crate::extract::{Arguments, StateMap};
 use crate::hub::Observer;
 use crate::idempotency::{Idempotency, IdempotencyStore};
 use crate::middleware::Layers;
 use crate::provision::{Owner, Provision};
-use crate::registration::{HandlerRegistration, MessageRegistration, PublishRegistration};
+use crate::registration::HandlerRegistration;
 use crate::topology::{HandlerEntry, Plan, plan};
 use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{BoxFuture, QueueLevel, Transport};
 
 mod bus;
+mod checks;
 mod ending;
 mod filter;
 mod health;
@@ -426,57 +426,6 @@ impl App {
         self.plan_with(&config)
     }
 
-    /// Everything that looks wrong with the program as a whole, without a broker: what the command `check` tells. All handlers
-    /// count, whatever `--handlers` says.
-    ///
-    /// ```standalone_crate
-    /// # use bus_runtime::prelude::*;
-    /// #[react("wiki.#")]
-    /// async fn on_wiki() {}
-    ///
-    /// // In a test of your program:
-    /// assert_eq!(bus_runtime::app().check().unwrap(), []);
-    /// ```
-    ///
-    /// # Errors
-    /// Every contradiction between the handlers.
-    pub fn check(&self) -> Result<Vec<Finding>, Vec<Error>> {
-        let (config, plan) = self.whole_plan()?;
-        let messages = self.messages();
-        let published: Vec<_> = sorted(PublishRegistration::linked().collect(), |one| one.place);
-        Ok(check::check(Program {
-            plan: &plan,
-            settings: &config.plan,
-            messages: &messages,
-            published: &published,
-            ack_timeout: config.ack_timeout,
-        }))
-    }
-
-    /// What the program promises to others, as `bus.lock` keeps it.
-    ///
-    /// # Errors
-    /// Every contradiction between the handlers.
-    pub fn lock(&self) -> Result<Lock, Vec<Error>> {
-        let (_, plan) = self.whole_plan()?;
-        Ok(Lock::of(&plan, &self.messages()))
-    }
-
-    /// The plan of all handlers.
-    fn whole_plan(&self) -> Result<(Config, Plan), Vec<Error>> {
-        let mut config = self.settings().map_err(|error| vec![error])?;
-        config.handlers.clear();
-        config.groups.clear();
-        config.exclude.clear();
-        let plan = self.plan_with(&config)?;
-        Ok((config, plan))
-    }
-
-    /// The message types that are linked into the program.
-    fn messages(&self) -> Vec<&'static MessageRegistration> {
-        sorted(MessageRegistration::linked().collect(), |one| one.place)
-    }
-
     pub(crate) fn plan_with(&self, config: &Config) -> Result<Plan, Vec<Error>> {
         let all = match &self.registrations {
             Registrations::Linked => plan(HandlerRegistration::linked(), &config.plan)?,
@@ -592,12 +541,6 @@ async fn connect(url: &BrokerUrl, _name: &str, _config: &Config) -> Result<Broke
         format!("this program is built without RabbitMQ, and can't connect to {url}"),
     )
     .with_help("build bus-runtime with its feature `rabbitmq`"))
-}
-
-/// Link-time registration promises no order.
-fn sorted<T: Copy>(mut all: Vec<T>, place: impl Fn(T) -> Place) -> Vec<T> {
-    all.sort_by_key(|one| place(*one));
-    all
 }
 
 /// The first of several errors, for those who want one.

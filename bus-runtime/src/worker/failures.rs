@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::job::{Case, Judged};
+use super::call::Judged;
+use super::job::Case;
 use crate::envelope::{Envelope, Text, header};
 use crate::hub::Hub;
 use crate::message::Message;

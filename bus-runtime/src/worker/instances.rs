@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::Mutex;
 
-use super::job::{Call, Judged, judge, run_call};
+use super::call::{Call, Judged, judge, run_call};
 use super::member::Stack;
 use crate::arrival::Arrival;
 use crate::counters::Counters;

@@ -3,32 +3,24 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use futures_util::FutureExt;
-use futures_util::future::join_all;
-use tokio::sync::Mutex;
-use tracing::Instrument;
-
+use super::call::{Call, Called, Judged, call_when_ready, run_calls};
 use super::failures;
 use super::fate::{self, Fate};
 use super::instances::InstanceCalls;
 use super::lanes::{self, Slot};
-use super::member::{Calls, Member, SharedCalls, Stack};
+use super::member::{Calls, Member, SharedCalls};
 use super::perform::{self, Performed, Verdicts};
 use super::stuck::{self, Stuck};
 use crate::arrival::{self, Arrival};
-use crate::breaker::BreakerState;
 use crate::command::{self, Answer, CommandFailure};
 use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::hub::Hub;
-use crate::idempotency::Permission;
-use crate::middleware::panicked;
-use crate::outcome::{DeadLetterReason, HandlerError, Outcome};
+use crate::outcome::{DeadLetterReason, Outcome};
 use crate::policy::AckMode;
-use crate::registration::judged;
 use crate::right::Right;
-use crate::scope::{CURRENT, Closed, Scope};
+use crate::scope::Scope;
 use crate::topology::{HandlerEntry, QueueEntry};
 use crate::transport::{BoxFuture, Incoming, Verdict};
 
@@ -55,35 +47,6 @@ pub(super) struct Case {
     pub(super) right: Arc<Right>,
     /// How many commands of this process wait for it.
     pub(super) depth: u16,
-}
-
-/// One handler that the message is for.
-pub(super) enum Called {
-    Function(Call),
-    Method(InstanceCalls),
-}
-
-/// One call of a handler.
-pub(super) struct Call {
-    pub(super) entry: Arc<HandlerEntry>,
-    pub(super) counters: Arc<Counters>,
-    pub(super) scope: Arc<Scope>,
-    pub(super) future: BoxFuture<'static, Result<Outcome, BoxError>>,
-    /// The key of the instance that it is for.
-    pub(super) instance: Option<String>,
-}
-
-/// What one handler, or one instance of it, made of the message.
-pub(super) struct Judged {
-    pub(super) entry: Arc<HandlerEntry>,
-    pub(super) counters: Arc<Counters>,
-    pub(super) outcome: Outcome,
-    /// The key of the instance: another attempt is for this one alone.
-    pub(super) instance: Option<String>,
-    /// The call has acknowledged the message itself.
-    pub(super) acknowledged: bool,
-    /// It is a plain function that goes on.
-    pub(super) stuck: Option<Stuck>,
 }
 
 impl Job {
@@ -346,181 +309,5 @@ impl Case {
             metadata.message_type().map(|name| format!(" of type `{name}`")).unwrap_or_default(),
         );
         Outcome::DeadLetter(DeadLetterReason::UnknownType, text)
-    }
-}
-
-/// Runs the handlers: strictly one priority after the other, side by side inside one. `None` when the connection was lost
-/// while something that a handler published was sent: the message must be handled again, and no attempt is counted.
-async fn run_calls(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Called>) -> Option<Vec<Judged>> {
-    let mut judged = Vec::with_capacity(calls.len());
-    let mut calls = calls.into_iter().peekable();
-    while let Some(first) = calls.next() {
-        let priority = first.priority();
-        if calls.peek().is_none_or(|next| next.priority() != priority) {
-            match first {
-                Called::Function(call) => judged.push(run_call(hub, arrival, call).await?),
-                several => judged.extend(several.run(hub, arrival).await?),
-            }
-            continue;
-        }
-        let mut tier = vec![first];
-        while let Some(next) = calls.next_if(|next| next.priority() == priority) {
-            tier.push(next);
-        }
-        for result in join_all(tier.into_iter().map(|called| called.run(hub, arrival))).await {
-            judged.extend(result?);
-        }
-    }
-    Some(judged)
-}
-
-/// Calls a handler whose layers others use too.
-async fn call_when_ready(stack: Arc<Mutex<Stack>>, delivery: Delivery) -> Result<Outcome, BoxError> {
-    let called = {
-        let mut stack = stack.lock().await;
-        stack.ready().await;
-        stack.call(delivery)
-    };
-    called.await
-}
-
-impl Called {
-    /// The handler, and what it has done so far.
-    fn parts(&self) -> (&Arc<HandlerEntry>, &Arc<Counters>) {
-        match self {
-            Self::Function(Call { entry, counters, .. })
-            | Self::Method(InstanceCalls { entry, counters, .. }) => (entry, counters),
-        }
-    }
-
-    fn priority(&self) -> i32 {
-        self.parts().0.priority
-    }
-
-    pub(super) async fn run(self, hub: &Arc<Hub>, arrival: &Arrival) -> Option<Vec<Judged>> {
-        match self {
-            Self::Function(call) => run_call(hub, arrival, call).await.map(|judged| vec![judged]),
-            Self::Method(calls) => calls.run(hub, arrival).await,
-        }
-    }
-}
-
-/// Runs one handler and sends what it has published. `None` as for [`run_calls`].
-pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
-    let permission = hub.idempotency.permission(&call.entry, call.instance.as_deref(), &arrival.metadata);
-    let refused = match permission.await {
-        Permission::Free => return run_permitted(hub, arrival, call).await,
-        Permission::Claimed(claimed) => {
-            let judged = run_permitted(hub, arrival, call).await;
-            match &judged {
-                Some(judged) if judged.outcome.is_success() => claimed.complete().await,
-                _ => claimed.release().await,
-            }
-            return judged;
-        }
-        Permission::Busy => return None,
-        Permission::Duplicate => {
-            call.counters.duplicates.add_one();
-            Outcome::Discard
-        }
-        Permission::Failed(error) => Outcome::Failed(error),
-    };
-    let Call { entry, counters, instance, .. } = call;
-    Some(judge(
-        arrival,
-        Judged { entry, counters, outcome: refused, instance, acknowledged: false, stuck: None },
-    ))
-}
-
-/// Runs one handler, whose message is no duplicate.
-async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
-    let Call { entry, counters, scope, future, instance } = call;
-    counters.called.add_one();
-    let span = tracing::info_span!(
-        "consume",
-        handler = %entry.name,
-        instance,
-        message_id = arrival.metadata.message_id(),
-        routing_key = %arrival.metadata.routing_key(),
-        attempt = arrival.metadata.attempt(),
-    );
-    let guarded = AssertUnwindSafe(CURRENT.scope(Arc::clone(&scope), future)).catch_unwind();
-    let mut outcome = match guarded.instrument(span).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(error)) => judged(Outcome::Failed(HandlerError::new(error))),
-        Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
-    };
-    if scope.is_interrupted() {
-        return None;
-    }
-    let stuck = scope.goes_on().map(|returned| Stuck::new(&entry, &counters, returned));
-    let Closed { drafts, sent, acknowledged } = scope.close();
-    counters.published.add(sent);
-    outcome = explicit(&entry, outcome, acknowledged);
-    if outcome.is_success() && !drafts.is_empty() {
-        let sends = drafts.into_iter().map(|draft| hub.send_draft(draft));
-        for sent in join_all(sends).await {
-            match sent {
-                Ok(()) => counters.published.add(1),
-                Err(error) if error.kind().is_interruption() && !acknowledged => {
-                    tracing::warn!(handler = %entry.name, %error, "what the handler published is not confirmed; it will be called again");
-                    return None;
-                }
-                Err(error) => outcome = Outcome::Failed(HandlerError::new(error)),
-            }
-        }
-    }
-    Some(judge(arrival, Judged { entry, counters, outcome, instance, acknowledged, stuck }))
-}
-
-/// With `ack = "manual"` a handler says what becomes of the message. One that says nothing has failed: its message is neither
-/// lost nor kept for ever.
-fn explicit(entry: &HandlerEntry, outcome: Outcome, acknowledged: bool) -> Outcome {
-    match outcome {
-        Outcome::Done(None) if entry.ack == AckMode::Manual && !acknowledged => Outcome::Failed(
-            HandlerError::new("the handler has ended without acknowledging the message (ack = \"manual\")"),
-        ),
-        outcome => outcome,
-    }
-}
-
-/// Tells whoever wants to know what became of a call: hook and log.
-pub(super) fn judge(arrival: &Arrival, judged: Judged) -> Judged {
-    report(&judged, arrival);
-    let changed = judged.counters.breaker.note(&judged.outcome, crate::seam::now());
-    report_breaker(&judged.entry, changed);
-    judged
-}
-
-fn report_breaker(entry: &HandlerEntry, changed: Option<BreakerState>) {
-    match changed {
-        Some(BreakerState::Open) => {
-            tracing::warn!(handler = %entry.name, queue = %entry.queue, "the breaker is open: the queue rests, its messages stay in the broker");
-        }
-        Some(BreakerState::Closed) => {
-            tracing::info!(handler = %entry.name, queue = %entry.queue, "the breaker is closed: the handler works again");
-        }
-        Some(BreakerState::HalfOpen) | None => {}
-    }
-}
-
-/// Tells the error hook and the log about a failed attempt.
-fn report(judged: &Judged, arrival: &Arrival) {
-    let Judged { entry, counters, outcome, instance, acknowledged: _, stuck: _ } = judged;
-    let Outcome::Failed(error) = outcome else { return };
-    counters.failed.add_one();
-    tracing::warn!(
-        code = "BUS0202",
-        handler = %entry.name,
-        instance,
-        message_id = arrival.metadata.message_id(),
-        attempt = arrival.metadata.attempt(),
-        of = entry.retry.max + 1,
-        error = %error.chain(),
-        "the handler failed"
-    );
-    let Some(hook) = entry.error_hook else { return };
-    if catch_unwind(AssertUnwindSafe(|| hook(error, &arrival.metadata))).is_err() {
-        tracing::error!(handler = %entry.name, "the error hook panicked");
     }
 }

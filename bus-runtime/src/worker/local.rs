@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
+use super::call::Judged;
 use super::in_flight::InFlight;
-use super::job::{Case, Judged};
+use super::job::Case;
 use super::lanes::Slot;
 use super::member::{Member, SharedCalls};
 use super::perform::Verdicts;

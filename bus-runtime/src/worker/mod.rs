@@ -16,6 +16,7 @@ use crate::topology::QueueEntry;
 use crate::transport::{ConsumeOptions, Consumer, Incoming};
 
 mod brake;
+mod call;
 mod drain;
 mod due;
 mod failures;

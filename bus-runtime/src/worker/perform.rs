@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::call::Judged;
 use super::failures;
 use super::fate::Fate;
-use super::job::{Case, Judged};
+use super::job::Case;
 use crate::arrival::Arrival;
 use crate::command::{Answer, CommandFailure, answer};
 use crate::copies::{self, Failure};
