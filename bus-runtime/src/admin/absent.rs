@@ -25,6 +25,9 @@ impl Admin {
 
     pub(crate) fn watch(&self, _running: &Arc<Running>) {}
 
+    #[expect(clippy::unused_async, reason = "as the real one")]
+    pub(crate) async fn close(self) {}
+
     #[expect(clippy::unused_self, reason = "as the real one")]
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         None

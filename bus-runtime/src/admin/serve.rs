@@ -79,6 +79,13 @@ impl Admin {
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         Some(self.address)
     }
+
+    /// Closes the port, and waits until it is closed.
+    pub(crate) async fn close(mut self) {
+        self.task.abort();
+        // Ended by us: it is no error that it was cancelled.
+        let _ = (&mut self.task).await;
+    }
 }
 
 impl Drop for Admin {

@@ -94,6 +94,9 @@ impl Bus {
         if running.embedded.is_none() {
             running.hub.transport.close(close_timeout(running.left())).await;
         }
+        if let Some(admin) = self.admin.take() {
+            admin.close().await;
+        }
         Drained { interrupted, lost, delayed }
     }
 }

@@ -108,7 +108,7 @@ impl Lock {
     }
 
     /// What was promised and is not kept, and whether the file is out of date otherwise.
-    pub(crate) fn compare(&self, now: &Lock, plan: &Plan) -> Vec<Finding> {
+    pub fn compare(&self, now: &Lock, plan: &Plan) -> Vec<Finding> {
         let mut findings = self.lost_handlers(now, plan);
         findings.extend(self.lost_messages(now));
         findings.extend(self.lost_fields(now));
