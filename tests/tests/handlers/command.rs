@@ -42,8 +42,10 @@ pub(crate) mod the_reply_comes_back {
         assert_eq!((near.executed, near.in_process), (20, 20));
         assert_eq!((far.executed, far.in_process, far.late_replies), (20, 0, 0));
         assert_eq!((here.stats().published, there.stats().published), (0, 20));
-        let handler = &here.stats().handlers[0];
-        assert_eq!((handler.called, handler.handled, handler.failed), (40, 40, 0));
+        // The answer comes before the settlement.
+        let handler = || here.stats().handlers[0].clone();
+        until("all are settled", || handler().handled == 40).await;
+        assert_eq!((handler().called, handler().failed), (40, 0));
         there.shutdown().await;
         here.shutdown().await;
     }
