@@ -4,8 +4,10 @@ use super::App;
 use crate::check::{self, Finding, Lock, Program};
 use crate::config::Config;
 use crate::error::{Error, Place};
+use crate::message::Message;
 use crate::registration::{MessageRegistration, PublishRegistration};
 use crate::topology::Plan;
+use crate::worker::HandlerFailed;
 
 impl App {
     /// Everything that looks wrong with the program as a whole, without a broker: what the command `check` tells. All handlers
@@ -56,7 +58,9 @@ impl App {
 
     /// The message types that are linked into the program.
     fn messages(&self) -> Vec<&'static MessageRegistration> {
-        sorted(MessageRegistration::linked().collect(), |one| one.place)
+        // What Bus itself publishes is nobody's promise.
+        let linked = MessageRegistration::linked().filter(|one| one.message.topic != HandlerFailed::TOPIC);
+        sorted(linked.collect(), |one| one.place)
     }
 }
 

@@ -4,6 +4,8 @@ use serde::Serialize;
 
 use super::Bus;
 use super::bus::Running;
+use crate::breaker::BreakerState;
+use crate::names::QueueName;
 use crate::transport::{ConnectionStatus, Standing};
 use crate::worker::Phase;
 
@@ -116,8 +118,16 @@ impl Running {
         };
         let mut consumers = Vec::new();
         for (queue, standing) in self.consumers() {
+            let rests = self.rests(&queue);
+            if let Some(problem) = &rests {
+                problems.push(problem.clone());
+                if status == Status::Ready {
+                    status = Status::Degraded;
+                }
+            }
             let why = match standing {
                 Standing::Receiving => None,
+                Standing::Away(_) if rests.is_some() => rests,
                 Standing::Away(why) => {
                     problems.push(format!("queue `{queue}` is not consumed: {why}"));
                     status = Status::NotReady;
@@ -138,6 +148,16 @@ impl Running {
         }
         let broker = BrokerHealth { address: description.address, server: description.server, connection };
         Health { status, problems, broker: Some(broker), consumers }
+    }
+
+    /// Why a queue is not consumed as usual, when one of its handlers rests.
+    fn rests(&self, queue: &QueueName) -> Option<String> {
+        let mut handlers = self.plan.handlers.iter().zip(&self.counters);
+        let (handler, counters) = handlers.find(|(handler, counters)| {
+            handler.queue == *queue && counters.breaker.state() != BreakerState::Closed
+        })?;
+        let state = counters.breaker.state().as_str();
+        Some(format!("queue `{queue}` rests: the breaker of {} is {state}", handler.name))
     }
 
     fn is_draining(&self) -> bool {

@@ -140,8 +140,15 @@ async fn send(app: App, arguments: PublishArgs, target: Target, body: Vec<u8>) -
         bus.settled().await?;
     }
     let stats = bus.stats();
-    bus.shutdown().await;
+    let left = bus.shutdown().await;
     sent?;
+    let gone = left.lost + left.delayed;
+    if gone > 0 {
+        report::warning(&format!(
+            "{} waited for another attempt, and ended with this process",
+            report::count(gone, "message")
+        ));
+    }
     let mut text = format!("published {} on {}\n", target.key, target.exchange);
     for handler in stats.handlers.iter().filter(|handler| handler.called > 0) {
         text.push_str(&format!(

@@ -109,6 +109,10 @@ pub(crate) mod l6_a_shared_queue_rests_as_a_whole {
         arena.until_ready("l6-shared", 1).await;
         assert_eq!((stats(&bus, "works").called, stats(&bus, "fails").called), (1, 1));
         assert_eq!(stats(&bus, "works").breaker, BreakerState::Closed);
+        // It does its work, and somebody should look.
+        let health = bus.health();
+        assert_eq!((health.status, health.is_ready()), (bus_runtime::Status::Degraded, true), "{health:?}");
+        assert!(health.problems[0].contains("rests: the breaker of"), "{health:?}");
         // A worker that rests stops at once, and leaves the message where it is.
         let began = Instant::now();
         let drained = bus.shutdown().await;

@@ -128,6 +128,18 @@ fn not_rabbitmq(peer: &Peer) -> Error {
     .with_help("is it RabbitMQ, and is this its AMQP port? 5672 speaks AMQP, 15672 is the management page, 5671 is TLS")
 }
 
+/// With TLS 1.3 a client knows only afterwards that its certificate is refused, and the reason may be lost with the connection.
+pub(super) fn hung_up(peer: &Peer) -> Error {
+    Error::new(
+        ErrorKind::Tls,
+        format!("the server at {} ended the connection right after the TLS handshake", peer.host),
+    )
+    .with_help(
+        "servers do so that want a client certificate, or refuse the one they got; their log says why: \
+         `?certfile=..&keyfile=..` in the broker URL, or BUS_TLS_CERT and BUS_TLS_KEY",
+    )
+}
+
 /// We spoke plain text to a port for TLS.
 pub(super) fn speaks_tls(peer: &Peer) -> Error {
     Error::new(

@@ -99,7 +99,11 @@ impl Attempt<'_> {
                 blocked: watch::Sender::new(None),
             }),
             _ if server.get() == Some(&Greeting::Tls) => Err(reply::speaks_tls(peer)),
-            Ok(Err(error)) => Err(reply::no_connection(&error, peer)),
+            Ok(Err(error)) => {
+                let told = reply::no_connection(&error, peer);
+                let is_mute = server.get().is_none() && told.kind() == ErrorKind::Connect;
+                Err(if tls.is_some() && is_mute { reply::hung_up(peer).with_source(told) } else { told })
+            }
             Err(_) => Err(reply::silent(*limit, peer)),
         }
     }
