@@ -8,7 +8,7 @@ use syn::{LitStr, Type};
 use crate::controller::Owner;
 use crate::signature::{HandlerSignature, Receiver, show};
 use crate::spec::{HandlerKind, HandlerSpec, Source, Warning};
-use crate::support::{conditions, deprecation_levels, ends, local};
+use crate::support::{conditions, deprecation_levels, documentation, ends, local};
 
 mod batch;
 mod handler_error;
@@ -52,6 +52,7 @@ impl HandlerSpec<'_> {
         let group = signature.owner.iter().map(|owner| &owner.group);
         let instances = instances(signature);
         let located = quote_spanned!(*site=> .located(__bus::file!(), __bus::line!(), __bus::column!()));
+        let documented = documentation(&item.attributes).map(|text| quote!(.documented(#text)));
         let options = options::expand(options);
         let warnings = warnings.iter().map(|warning| warn(warning, &conditions, &levels));
         let deprecated = allow_deprecated(&item.attributes);
@@ -69,6 +70,7 @@ impl HandlerSpec<'_> {
                         #taking
                         .identified_by(|| __bus::type_id_of(&#handler))
                         #located
+                        #documented
                         #options
                 };
                 __bus::submit! { __REGISTRATION }

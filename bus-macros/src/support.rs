@@ -45,6 +45,21 @@ pub(crate) fn conditions(attributes: &[Attribute]) -> Vec<TokenStream> {
     pick(attributes, is_condition)
 }
 
+/// The item's doc comment, if it has one.
+pub(crate) fn documentation(attributes: &[Attribute]) -> Option<String> {
+    let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
+        Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
+            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(line), .. }) => Some(line.value()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let lines: Vec<_> =
+        lines.map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned()).collect();
+    let text = lines.join("\n").trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
 /// The `#[allow(deprecated)]` and its kin among an item's attributes, for the code that warns.
 pub(crate) fn deprecation_levels(attributes: &[Attribute]) -> Vec<TokenStream> {
     let is_level = |meta: &Meta| {

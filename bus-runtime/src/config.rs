@@ -1,16 +1,30 @@
-//! Settings from the environment. The only place that reads it.
+//! Settings from the environment, from `.env` and from the configuration file. The only place that reads them.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::admin::AdminPort;
 use crate::broker_url::{BrokerUrl, TlsOptions};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::provision::Declare;
 use crate::topology::PlanSettings;
 use crate::transport::PUBLISH_TIMEOUT;
+
+#[cfg(feature = "cli")]
+mod document;
+mod file;
+mod overrides;
+#[cfg(feature = "cli")]
+mod settings;
+mod vars;
+
+#[cfg(feature = "cli")]
+pub(crate) use settings::Setting;
+pub(crate) use vars::Origin;
+use vars::{Vars, names_a_broker};
 
 /// RabbitMQ's own default of `consumer_timeout`.
 const ACK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30 * 60);
@@ -23,6 +37,7 @@ const URL_VARIABLES: [&str; 4] = ["BROKER_URL", "AMQP_URL", "RABBITMQ_URL", "CLO
 const KNOWN: &[&str] = &[
     "BUS_ACK_TIMEOUT",
     "BUS_CONCURRENCY",
+    "BUS_CONFIG",
     "BUS_DECLARE",
     "BUS_EXCHANGE",
     "BUS_EXCLUDE",
@@ -94,6 +109,9 @@ pub struct Config {
     pub log_format: Option<String>,
     /// What looks wrong but does no harm, such as a misspelt variable.
     pub warnings: Vec<String>,
+    /// Where each variable comes from that was set.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line tells it"))]
+    pub(crate) origins: BTreeMap<String, Origin>,
 }
 
 /// A supervisor that wants to be told how the process is, as systemd does.
@@ -137,32 +155,45 @@ impl Default for Config {
             output: None,
             log_format: None,
             warnings: Vec::new(),
+            origins: BTreeMap::new(),
         }
     }
 }
 
 impl Config {
-    /// What the environment says.
+    /// What the environment says; where it says nothing, `.env` in builds with `debug_assertions`, and then the file that
+    /// `BUS_CONFIG` names or `bus.toml`, if there is one.
     ///
     /// # Errors
-    /// [`Config`](ErrorKind::Config) for a value that cannot be used, naming its variable; [`Url`](ErrorKind::Url) for a
-    /// broker's URL.
+    /// [`Config`](ErrorKind::Config) for a value that cannot be used, naming its variable, and for a file that cannot be read;
+    /// [`Url`](ErrorKind::Url) for a broker's URL.
     pub fn from_env() -> Result<Self, Error> {
-        Self::from_vars(environment())
+        Self::from_env_and(None, None)
     }
 
-    /// What the environment says, but for the broker, which is this one: a wrong `BROKER_URL` does not matter then.
+    /// What the environment says, with this broker and this configuration file in place of those that it names: a wrong
+    /// `BROKER_URL` does not matter then.
     ///
     /// # Errors
-    /// [`Config`](ErrorKind::Config) for a value that cannot be used, naming its variable.
-    #[cfg(feature = "cli")]
-    pub(crate) fn from_env_with(url: BrokerUrl) -> Result<Self, Error> {
-        let mut config = Self::from_vars(environment().filter(|(name, _)| !names_a_broker(name)))?;
-        if let Some(exchange) = url.exchange() {
-            config.plan.messages = exchange.to_string();
+    /// As [`from_env`](Self::from_env).
+    pub(crate) fn from_env_and(url: Option<BrokerUrl>, config_file: Option<&Path>) -> Result<Self, Error> {
+        let mut vars = Vars::default();
+        vars.add(environment().map(|(name, value)| (name, value, Origin::Environment)));
+        vars.add(file::dot_env()?);
+        let config_file = config_file.or_else(|| vars.get("BUS_CONFIG").map(Path::new));
+        let of_file = file::read(config_file)?;
+        vars.add(of_file);
+        if url.is_some() {
+            vars.0.retain(|name, _| !names_a_broker(name));
         }
-        config.broker_url = Some(url);
-        config.broker_from = Some("--broker-url".to_owned());
+        let mut config = Self::of(&vars)?;
+        if let Some(url) = url {
+            if let Some(exchange) = url.exchange() {
+                config.plan.messages = exchange.to_string();
+            }
+            config.broker_url = Some(url);
+            config.broker_from = Some("--broker-url".to_owned());
+        }
         Ok(config)
     }
 
@@ -171,7 +202,15 @@ impl Config {
     /// # Errors
     /// As [`from_env`](Self::from_env).
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Error> {
-        let vars = Vars(vars.into_iter().filter(|(_, value)| !value.is_empty()).collect());
+        let mut set = Vars::default();
+        set.add(vars.into_iter().map(|(name, value)| (name, value, Origin::Environment)));
+        if let Some(path) = set.get("BUS_CONFIG").map(str::to_owned) {
+            set.add(file::read(Some(Path::new(&path)))?);
+        }
+        Self::of(&set)
+    }
+
+    fn of(vars: &Vars) -> Result<Self, Error> {
         let (broker_url, broker_from) = vars.broker_url()?.unzip();
         let mut config = Self {
             broker_url,
@@ -188,6 +227,7 @@ impl Config {
             output: vars.get("BUS_OUTPUT").map(str::to_owned),
             log_format: vars.get("BUS_LOG_FORMAT").map(str::to_owned),
             warnings: vars.unknown(),
+            origins: vars.origins(),
             ..Self::default()
         };
         if let Some(grace) = vars.duration("BUS_SHUTDOWN_GRACE")? {
@@ -210,6 +250,7 @@ impl Config {
             config.plan.concurrency = concurrency;
         }
         config.plan.prefetch = vars.count("BUS_PREFETCH")?;
+        config.plan.overrides = overrides::read(vars, &mut config.warnings)?;
         let exchange = config
             .broker_url
             .as_ref()
@@ -223,131 +264,30 @@ impl Config {
     }
 }
 
-/// Variables by name; those that are set to nothing count as not set.
-struct Vars(BTreeMap<String, String>);
+/// Fields that are as they were in `from` become those of `onto`; a field that is in no list does not compile.
+#[cfg(feature = "cli")]
+macro_rules! rebase {
+    ($type:ident $set:expr, $from:expr, $onto:expr; $($field:ident),+; but $($other:ident),*) => {{
+        let $type { $($field: _,)+ $($other: _,)* } = &$set;
+        $(if format!("{:?}", $set.$field) == format!("{:?}", $from.$field) {
+            $set.$field.clone_from(&$onto.$field);
+        })+
+    }};
+}
 
-impl Vars {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    /// The broker, and what has said so.
-    fn broker_url(&self) -> Result<Option<(BrokerUrl, String)>, Error> {
-        for name in URL_VARIABLES {
-            if let Some(url) = self.get(name) {
-                return BrokerUrl::parse(url)
-                    .map(|url| Some((url, name.to_owned())))
-                    .map_err(|error| named(name, &error));
-            }
-            let file = format!("{name}_FILE");
-            if let Some(path) = self.get(&file) {
-                return BrokerUrl::from_file(path)
-                    .map_err(|error| named(&file, &error))
-                    .map(|url| Some((url, format!("{path}, which {file} names"))));
-            }
-        }
-        match self.get("MESSAGE_BUS_TYPE") {
-            None | Some("embedded") => Ok(None),
-            Some("rabbitmq") => {
-                let url = BrokerUrl::parse("amqp://guest:guest@localhost:5672")?;
-                Ok(Some((url, "MESSAGE_BUS_TYPE".to_owned())))
-            }
-            Some(other) => {
-                Err(Error::new(ErrorKind::Config, format!("MESSAGE_BUS_TYPE `{other}` is not supported"))
-                    .with_help("it is `rabbitmq` or `embedded`; BROKER_URL wins over it"))
-            }
-        }
-    }
-
-    fn http(&self) -> Result<Option<AdminPort>, Error> {
-        self.get("BUS_HTTP")
-            .map(|text| AdminPort::parse(text).map_err(|error| named("BUS_HTTP", &error)))
-            .transpose()
-    }
-
-    fn supervisor(&self) -> Option<Supervisor> {
-        let limit = self.get("WATCHDOG_USEC").and_then(|text| text.parse().ok());
-        // Both are inherited by children, whom nobody watches.
-        let for_us = self.get("WATCHDOG_PID").is_none_or(|pid| pid.parse() == Ok(std::process::id()));
-        let watchdog = limit.filter(|limit| for_us && *limit > 0).map(Duration::from_micros);
-        self.get("NOTIFY_SOCKET").map(|socket| Supervisor { socket: socket.to_owned(), watchdog })
-    }
-
-    fn tls(&self) -> Result<TlsOptions, Error> {
-        let path = |name| self.get(name).map(PathBuf::from);
-        let tls = TlsOptions {
-            ca_file: path("BUS_TLS_CA"),
-            cert_file: path("BUS_TLS_CERT"),
-            key_file: path("BUS_TLS_KEY"),
-            server_name: self.get("BUS_TLS_SERVER_NAME").map(str::to_owned),
-            unverified: false,
-        };
-        match (&tls.cert_file, &tls.key_file) {
-            (None, Some(_)) => {
-                Err(Error::new(ErrorKind::Config, "BUS_TLS_KEY is set, and BUS_TLS_CERT is not")
-                    .with_help("say where the certificate of that key is"))
-            }
-            _ => Ok(tls),
-        }
-    }
-
-    fn declare(&self) -> Result<Declare, Error> {
-        let Some(text) = self.get("BUS_DECLARE") else { return Ok(Declare::default()) };
-        let help = "say always, missing or never";
-        Declare::named(text)
-            .ok_or_else(|| invalid("BUS_DECLARE", text, "is not when something is declared", help))
-    }
-
-    fn flag(&self, name: &str) -> Result<bool, Error> {
-        match self.get(name).map(str::to_ascii_lowercase).as_deref() {
-            None | Some("0" | "false" | "no" | "off") => Ok(false),
-            Some("1" | "true" | "yes" | "on") => Ok(true),
-            Some(other) => Err(invalid(name, other, "is not 1 or 0", "say 1 or 0")),
-        }
-    }
-
-    fn list(&self, name: &str) -> Vec<String> {
-        let text = self.get(name).unwrap_or_default();
-        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-    }
-
-    fn duration(&self, name: &str) -> Result<Option<Duration>, Error> {
-        let Some(text) = self.get(name) else { return Ok(None) };
-        parse_duration(text).map(Some).ok_or_else(|| {
-            invalid(
-                name,
-                text,
-                "is not a duration",
-                "plain seconds, or a number and ms, s, m or h: 30, 500ms, 5m",
-            )
-        })
-    }
-
-    fn count(&self, name: &str) -> Result<Option<u16>, Error> {
-        let Some(text) = self.get(name) else { return Ok(None) };
-        match text.parse() {
-            Ok(0) | Err(_) => {
-                Err(invalid(name, text, "is not a number from 1 to 65535", "say how many, such as 16"))
-            }
-            Ok(count) => Ok(Some(count)),
-        }
-    }
-
-    /// Variables that begin with `BUS_` and mean nothing: a misspelt one fails silently otherwise.
-    fn unknown(&self) -> Vec<String> {
-        let names = self.0.keys().map(String::as_str);
-        names
-            .filter(|name| name.starts_with("BUS_") && !KNOWN.contains(name))
-            .map(|name| {
-                // Those that other programs read too do not bear our prefix.
-                let bare = name.strip_prefix("BUS_").unwrap_or(name);
-                let meant = ["HANDLERS"].into_iter().chain(URL_VARIABLES).find(|known| *known == bare);
-                match meant.or_else(|| closest(name, KNOWN.iter().copied())) {
-                    Some(known) => format!("environment variable {name} is not used; did you mean {known}?"),
-                    None => format!("environment variable {name} is not used"),
-                }
-            })
-            .collect()
+#[cfg(feature = "cli")]
+impl Config {
+    /// What the code has set, over what the command line found: what the code has not touched since `from` is that of `onto`.
+    pub(crate) fn rebased(mut self, from: &Self, onto: &Self) -> Self {
+        rebase!(Config self, from, onto;
+            broker_url, broker_from, require_broker, handlers, exclude, groups, wait_for_broker, grace, ack_timeout,
+            publish_timeout, declare, management_url, tls, http, supervisor, output, log_format;
+            but plan, warnings, origins);
+        rebase!(PlanSettings self.plan, from.plan, onto.plan;
+            prefix, audit, react, messages, timeout, retry, concurrency, prefetch, overrides, instance; but);
+        self.warnings.clone_from(&onto.warnings);
+        self.origins.clone_from(&onto.origins);
+        self
     }
 }
 
@@ -370,31 +310,9 @@ pub(crate) fn closest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) 
         .map(|(_, known)| known)
 }
 
-fn invalid(name: &str, value: &str, problem: impl fmt::Display, help: &str) -> Error {
-    Error::new(ErrorKind::Config, format!("{name} `{value}` {problem}")).with_help(help)
-}
-
-fn named(variable: &str, error: &Error) -> Error {
-    let mut named = Error::new(error.kind(), format!("{variable}: {error}"));
-    if let Some(help) = error.help() {
-        named = named.with_help(help);
-    }
-    match std::error::Error::source(error).map(ToString::to_string) {
-        Some(cause) => named.with_source(cause),
-        None => named,
-    }
-}
-
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
-/// Whether a variable says which broker it is.
-#[cfg(feature = "cli")]
-fn names_a_broker(variable: &str) -> bool {
-    let names = |url: &&str| variable == *url || variable == format!("{url}_FILE");
-    URL_VARIABLES.iter().any(names) || variable == "MESSAGE_BUS_TYPE"
 }
 
 #[cfg(test)]

@@ -107,10 +107,14 @@ macro_rules! error_kinds {
         }
 
         impl ErrorKind {
-    /// A lost connection says nothing about the message: it does not count as an attempt.
-    pub(crate) fn is_interruption(self) -> bool {
-        matches!(self, Self::Disconnected | Self::TimedOut | Self::Closed)
-    }
+            /// All of them, in the order of their codes.
+            #[cfg(feature = "cli")]
+            pub(crate) const ALL: &[Self] = &[$(Self::$kind,)*];
+
+            /// A lost connection says nothing about the message: it does not count as an attempt.
+            pub(crate) fn is_interruption(self) -> bool {
+                matches!(self, Self::Disconnected | Self::TimedOut | Self::Closed)
+            }
 
             /// The code that users search for, such as `BUS0101`.
             #[must_use]

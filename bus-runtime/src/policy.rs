@@ -1,5 +1,6 @@
 //! How a handler's failures are treated: when to try again, and what an error means.
 
+use std::fmt;
 use std::time::Duration;
 
 /// Attempts of a handler after the first one; enough to get over a restart of what the handler depends on.
@@ -139,6 +140,19 @@ impl RateLimit {
     pub fn prefetch(self, wanted: u16) -> u16 {
         let soon = AHEAD_MAX.as_nanos() / self.interval().as_nanos().max(1);
         wanted.min(u16::try_from(soon).unwrap_or(u16::MAX)).max(1)
+    }
+}
+
+/// As the option is written: `100/s`, `30/m`, `10/h`.
+impl fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, per } = self;
+        match per.as_secs() {
+            1 => write!(f, "{count}/s"),
+            60 => write!(f, "{count}/m"),
+            3600 => write!(f, "{count}/h"),
+            _ => write!(f, "{count} in {per:?}"),
+        }
     }
 }
 

@@ -35,6 +35,7 @@ pub struct HandlerRegistration {
     /// The group without the option; the crate if nothing says so.
     pub(crate) group: Option<&'static str>,
     pub(crate) place: Place,
+    pub(crate) docs: &'static str,
     pub(crate) identity: fn() -> TypeId,
     pub(crate) arguments: fn(&mut Arguments),
     pub(crate) instances: Option<fn() -> InstanceFinder>,
@@ -210,6 +211,7 @@ impl HandlerRegistration {
             options: NO_OPTIONS,
             group: None,
             place: Place { file: "", line: 0, column: 0 },
+            docs: "",
             identity: TypeId::of::<()>,
             arguments: |_| {},
             instances: None,
@@ -220,6 +222,12 @@ impl HandlerRegistration {
     /// Where the attribute stands.
     pub const fn located(mut self, file: &'static str, line: u32, column: u32) -> Self {
         self.place = Place { file, line, column };
+        self
+    }
+
+    /// What the function's doc comment says, for the command `describe` and generated documents.
+    pub const fn documented(mut self, docs: &'static str) -> Self {
+        self.docs = docs;
         self
     }
 

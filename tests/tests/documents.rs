@@ -11,11 +11,14 @@ const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md",
 #[test]
 fn files_that_are_named_are_there() {
     let all: BTreeSet<String> = files("").into_iter().collect();
+    // Files of those who use Bus.
+    let of_users = ["bus.toml", "asyncapi.yaml"];
     let is_there = |name: &str| {
         let places = [String::new(), "bus-runtime/src/".to_owned()].map(|folder| format!("{folder}{name}"));
         let folder = |place: &String| place.ends_with('/') && root().join(place).is_dir();
         places.iter().any(|place| all.contains(place) || folder(place))
             || in_a_folder_named_before(&all, name)
+            || of_users.contains(&name)
     };
     for document in DOCUMENTS {
         for name in named_files(&read(document)) {
@@ -78,8 +81,19 @@ fn every_variable_is_documented_and_no_other() {
         let is_name = text.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
         is_name && !text.ends_with('_') && (text.contains('_') || text == "HANDLERS")
     };
-    let config = read("bus-runtime/src/config.rs");
-    let product = config.split("#[cfg(test)]").next().unwrap_or_default();
+    let sources =
+        files("bus-runtime/src/config/").into_iter().chain(["bus-runtime/src/config.rs".to_owned()]);
+    let product = sources.map(|path| {
+        let text = read(&path);
+        text.split("#[cfg(test)]")
+            .next()
+            .unwrap_or_default()
+            .split("#[cfg(all(test")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    });
+    let product: String = product.collect();
     let known: BTreeSet<_> = product.split('"').skip(1).step_by(2).filter(|text| is_variable(text)).collect();
     let readme = read("README.md");
     let section = readme.split("### Environment").nth(1).and_then(|rest| rest.split("\n#").next());
@@ -103,6 +117,34 @@ fn every_exit_code_is_documented() {
         let row = format!("| {code} | {} |", meaning.trim());
         assert!(readme.contains(&row), "README.md lacks the row {row}");
     }
+}
+
+#[test]
+fn every_code_has_a_text_and_every_text_a_code() {
+    let told: BTreeSet<_> = codes(&read("bus-runtime/src/cli/codes.md"), "## BUS").into_iter().collect();
+    let product = files("bus-runtime/src/").into_iter().filter(|path| {
+        path.ends_with(".rs")
+            && !path.ends_with("tests.rs")
+            && !path.contains("/tests/")
+            && !path.ends_with("cli/codes.rs")
+    });
+    let printed: BTreeSet<_> = product
+        .flat_map(|path| {
+            let text = read(&path);
+            codes(text.split("#[cfg(test)]\nmod ").next().unwrap_or_default(), "\"BUS")
+        })
+        .collect();
+    assert!(printed.len() > 40, "{printed:?}");
+    assert_eq!(printed, told);
+}
+
+/// The codes that stand behind this text.
+fn codes(text: &str, before: &str) -> Vec<String> {
+    let found = text.split(before).skip(1).filter_map(|rest| rest.get(..4));
+    found
+        .filter(|digits| digits.chars().all(|one| one.is_ascii_digit()))
+        .map(|digits| format!("BUS{digits}"))
+        .collect()
 }
 
 /// Names in backticks that are those of files or folders.

@@ -61,6 +61,7 @@ const _: () = {
             })
             .identified_by(|| __bus::type_id_of(&Wiki::save))
             .located(__bus::file!(), __bus::line!(), __bus::column!())
+            .documented("The wiki.\nSaves.")
     };
     __bus::submit! {
         __REGISTRATION
@@ -83,6 +84,7 @@ const _: () = {
             .on_instances(|| __bus::instances_of!(Wiki))
             .identified_by(|| __bus::type_id_of(&Wiki::index))
             .located(__bus::file!(), __bus::line!(), __bus::column!())
+            .documented("The wiki.")
             .with_options(__bus::HandlerOptions {
                 group: __bus::Some("own"),
                 ..__bus::NO_OPTIONS
@@ -109,6 +111,7 @@ const _: () = {
             .on_instances(|| __bus::instances_of!(Wiki))
             .identified_by(|| __bus::type_id_of(&Wiki::index))
             .located(__bus::file!(), __bus::line!(), __bus::column!())
+            .documented("The wiki.")
     };
     __bus::submit! {
         __REGISTRATION
@@ -131,6 +134,7 @@ const _: () = {
             .on_instances(|| __bus::instances_of!(Wiki))
             .identified_by(|| __bus::type_id_of(&Wiki::index))
             .located(__bus::file!(), __bus::line!(), __bus::column!())
+            .documented("The wiki.")
     };
     __bus::submit! {
         __REGISTRATION
@@ -160,6 +164,7 @@ const _: () = {
             })
             .identified_by(|| __bus::type_id_of(&Wiki::ticket))
             .located(__bus::file!(), __bus::line!(), __bus::column!())
+            .documented("The wiki.")
     };
     __bus::submit! {
         __REGISTRATION
@@ -184,6 +189,7 @@ const _: () = {
             })
             .identified_by(|| __bus::type_id_of(&Wiki::once))
             .located(__bus::file!(), __bus::line!(), __bus::column!())
+            .documented("The wiki.")
             .with_options(__bus::HandlerOptions {
                 timeout: __bus::Some(
                     __bus::Timeout::After(__bus::Duration::from_secs(3)),

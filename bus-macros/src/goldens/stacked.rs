@@ -25,6 +25,7 @@ const _: () = {
             })
             .identified_by(|| __bus::type_id_of(&auditor))
             .located(__bus::file!(), __bus::line!(), __bus::column!())
+            .documented("Watches.")
     };
     __bus::submit! {
         __REGISTRATION

@@ -1,12 +1,20 @@
 //! What can be said of a program as a whole, without running it.
 
 use super::App;
+#[cfg(feature = "cli")]
+use super::Registrations;
 use crate::check::{self, Finding, Lock, Program};
 use crate::config::Config;
+#[cfg(feature = "cli")]
+use crate::config::closest;
 use crate::error::{Error, Place};
 use crate::message::Message;
+#[cfg(feature = "cli")]
+use crate::registration::{HandlerOptions, HandlerRegistration};
 use crate::registration::{MessageRegistration, PublishRegistration};
 use crate::topology::Plan;
+#[cfg(feature = "cli")]
+use crate::topology::{HandlerEntry, override_name};
 use crate::worker::HandlerFailed;
 
 impl App {
@@ -46,6 +54,43 @@ impl App {
         Ok(Lock::of(&plan, &self.messages()))
     }
 
+    /// What the attributes of a handler's function say.
+    #[cfg(feature = "cli")]
+    pub(crate) fn attributes_of(&self, entry: &HandlerEntry) -> Vec<HandlerOptions> {
+        let of_it = |one: &&HandlerRegistration| (one.identity)() == (entry.identity)();
+        match &self.registrations {
+            Registrations::Linked => {
+                HandlerRegistration::linked().filter(of_it).map(|one| one.options).collect()
+            }
+            Registrations::Explicit(all) => all.iter().filter(of_it).map(|one| one.options).collect(),
+        }
+    }
+
+    /// Adds a warning for each setting of a single handler that there is not.
+    #[cfg(feature = "cli")]
+    pub(crate) fn note_unused_overrides(&self, config: &mut Config) {
+        if config.plan.overrides.is_empty() {
+            return;
+        }
+        // What else is wrong with the plan is told by whoever needs it.
+        let Ok(plan) = self.plan_with(&Config {
+            handlers: Vec::new(),
+            groups: Vec::new(),
+            exclude: Vec::new(),
+            ..config.clone()
+        }) else {
+            return;
+        };
+        let names: Vec<_> = plan.handlers.iter().map(|entry| override_name(&entry.name)).collect();
+        for unused in config.plan.overrides.iter().filter(|one| !names.contains(&one.handler)) {
+            let near = closest(&unused.handler, names.iter().map(String::as_str));
+            let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            let text =
+                format!("there is no handler {}, and what is set for it is not used{near}", unused.handler);
+            config.warnings.push(text);
+        }
+    }
+
     /// The plan of all handlers.
     fn whole_plan(&self) -> Result<(Config, Plan), Vec<Error>> {
         let mut config = self.settings().map_err(|error| vec![error])?;
@@ -57,7 +102,7 @@ impl App {
     }
 
     /// The message types that are linked into the program.
-    fn messages(&self) -> Vec<&'static MessageRegistration> {
+    pub(crate) fn messages(&self) -> Vec<&'static MessageRegistration> {
         // What Bus itself publishes is nobody's promise.
         let linked = MessageRegistration::linked().filter(|one| one.message.topic != HandlerFailed::TOPIC);
         sorted(linked.collect(), |one| one.place)

@@ -61,6 +61,9 @@ pub(super) fn check(mut app: App, arguments: &CheckArgs, format: Output) -> Exit
         Output::Json => document(&findings),
         Output::Jsonl => report::compact(&document(&findings)),
     };
+    if format == Output::Table {
+        report::aside(&report::see(findings.iter().map(|finding| finding.code)));
+    }
     let is_bad =
         |finding: &Finding| finding.severity == Severity::Error || arguments.deny == Some(Deny::Warnings);
     match (report::print(&text), findings.iter().any(is_bad)) {

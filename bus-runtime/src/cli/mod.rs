@@ -1,5 +1,6 @@
 //! The command line that `run()` gives a binary.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -12,6 +13,9 @@ use crate::error::{Error, ErrorKind};
 mod banner;
 mod check;
 mod clean;
+mod codes;
+mod config;
+mod describe;
 mod dlq;
 mod doctor;
 mod drift;
@@ -57,6 +61,9 @@ pub struct Options {
     /// Accepted for compatibility and ignored: state lives in the broker
     #[arg(long, global = true, value_name = "URL", hide = true)]
     backend_url: Option<String>,
+    /// The configuration file; bus.toml if there is one [env: BUS_CONFIG]
+    #[arg(short, long = "config", global = true, value_name = "FILE")]
+    config_file: Option<PathBuf>,
     /// How results are printed [env: BUS_OUTPUT]
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
     output: Option<Output>,
@@ -133,6 +140,8 @@ pub enum Command {
     /// List the handlers, or explain who receives a routing key
     #[command(visible_alias = "list")]
     Handlers(handlers::HandlersArgs),
+    /// Tell everything about a handler: bindings, queue, options and what has set them; no broker is asked
+    Describe(describe::DescribeArgs),
     /// Declare the exchanges, queues and bindings that the handlers need (the same as `topology apply`)
     Setup(setup::SetupArgs),
     /// Publish a message by hand
@@ -145,6 +154,10 @@ pub enum Command {
     Dlq(Box<dlq::DlqArgs>),
     /// Look for whatever keeps the program from running: settings, network, TLS, login, permissions, topology
     Doctor(doctor::DoctorArgs),
+    /// Tell what a code such as BUS0301, or an exit code, means
+    Explain(codes::CodeArgs),
+    /// Show the settings, and where each of them comes from
+    Config(config::ConfigArgs),
     /// Check the handlers against each other, without a broker
     Check(check::CheckArgs),
     /// Show, compare, declare or export the exchanges, queues and bindings that the handlers need
@@ -192,21 +205,23 @@ impl App {
     /// Runs one command of the command line, for programs that have a command line of their own: see [`Command`].
     #[must_use]
     pub fn execute(mut self, command: Command, options: &Options) -> ExitCode {
+        report::name(self.app_name());
         let config = match options.config() {
             Ok(config) => config,
             Err(error) => return report::failed(&[error]),
         };
-        let config = match self.config.take() {
-            // What the code sets wins over the environment, and the command line over both.
-            Some(mut set) => {
-                if options.broker_url.is_some() {
-                    set.broker_url = config.broker_url;
-                    set.broker_from = config.broker_from;
-                }
-                set
-            }
-            None => config,
+        let found = config.clone();
+        // What the code sets wins over environment and file, and the command line over all.
+        let mut config = match (self.config.take(), Config::from_env()) {
+            (Some(set), Ok(from)) => set.rebased(&from, &found),
+            (Some(set), Err(_)) => set,
+            (None, _) => found.clone(),
         };
+        if options.broker_url.is_some() {
+            config.broker_url.clone_from(&found.broker_url);
+            config.broker_from.clone_from(&found.broker_from);
+        }
+        self.note_unused_overrides(&mut config);
         for warning in &config.warnings {
             report::warning(warning);
         }
@@ -221,6 +236,7 @@ impl App {
                 run::run(app, &arguments)
             }
             Command::Handlers(arguments) => handlers::handlers(&app, &arguments, format),
+            Command::Describe(arguments) => describe::describe(&app, &arguments, format),
             Command::Setup(arguments) => setup::setup(app, &arguments, format),
             Command::Publish(arguments) => {
                 log::install(options, log_format);
@@ -232,6 +248,8 @@ impl App {
                 log::install(options, log_format);
                 dlq::dlq(&app, &arguments, format)
             }
+            Command::Explain(arguments) => codes::explain(&arguments, format),
+            Command::Config(arguments) => config::config(&app, &found, &arguments, format),
             Command::Check(arguments) => check::check(app, &arguments, format),
             Command::Doctor(arguments) => doctor::doctor(app, &arguments, format),
             Command::Topology(arguments) => topology::topology(app, &arguments, format),
@@ -246,10 +264,9 @@ impl Options {
     /// # Errors
     /// As [`Config::from_env`], and for a broker's URL on the command line.
     pub fn config(&self) -> Result<Config, Error> {
-        let Some(text) = &self.broker_url else { return Config::from_env() };
-        let url = BrokerUrl::parse(text)?;
-        let has_secret = url.has_secret();
-        let mut config = Config::from_env_with(url)?;
+        let url = self.broker_url.as_deref().map(BrokerUrl::parse).transpose()?;
+        let has_secret = url.as_ref().is_some_and(BrokerUrl::has_secret);
+        let mut config = Config::from_env_and(url, self.config_file.as_deref())?;
         if has_secret {
             config.warnings.push(VISIBLE_PASSWORD.to_owned());
         }

@@ -3,8 +3,17 @@
 use std::error::Error as _;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use crate::error::Error;
+
+/// How the program is called.
+static NAME: OnceLock<String> = OnceLock::new();
+
+/// Notes how the program is called, for errors that name one of its commands.
+pub(super) fn name(name: String) {
+    NAME.get_or_init(|| name);
+}
 
 /// Prints errors and returns the exit code of the first.
 pub(super) fn failed(errors: &[Error]) -> ExitCode {
@@ -13,7 +22,20 @@ pub(super) fn failed(errors: &[Error]) -> ExitCode {
         // When even stderr is gone, the exit code has to say it.
         let _ = stderr.write_all(render(error).as_bytes());
     }
+    let _ = stderr.write_all(see(errors.iter().map(|error| error.kind().code())).as_bytes());
     ExitCode::from(errors.first().map_or(70, |error| error.kind().exit_code()))
+}
+
+/// Where more is said about these codes, in one line.
+pub(super) fn see<'c>(codes: impl IntoIterator<Item = &'c str>) -> String {
+    let name = NAME.get().map_or("", String::as_str);
+    let codes: std::collections::BTreeSet<_> = codes.into_iter().collect();
+    let commands: Vec<_> =
+        codes.iter().map(|code| format!("{name} explain {code}").trim().to_owned()).collect();
+    match commands.is_empty() {
+        true => String::new(),
+        false => format!("see: {}\n", commands.join(", ")),
+    }
 }
 
 pub(super) fn warning(text: &str) {

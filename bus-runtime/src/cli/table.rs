@@ -26,12 +26,18 @@ impl Table {
                 .max()
                 .unwrap_or(0)
         };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
+        // Numbers among words stand as words do.
+        let numbers = |column: usize| {
+            let cells =
+                || self.rows.iter().skip(1).filter_map(|row| row.get(column)).filter(|cell| !cell.is_empty());
+            cells().next().is_some() && cells().all(|cell| is_number(cell))
+        };
+        let columns: Vec<_> = (0..columns).map(|column| (width(column), numbers(column))).collect();
         let mut text = String::new();
         for row in &self.rows {
             let mut line = String::new();
-            for (cell, width) in row.iter().zip(&widths) {
-                line.push_str(&if is_number(cell) {
+            for (cell, (width, numbers)) in row.iter().zip(&columns) {
+                line.push_str(&if *numbers {
                     format!("{cell:>width$}  ")
                 } else {
                     format!("{cell:<width$}  ")
@@ -58,5 +64,7 @@ mod tests {
         table.row(["wiki".to_owned(), "7".to_owned()]);
         table.row(["tracker".to_owned(), "12".to_owned()]);
         assert_eq!(table.render(), "NAME     COUNT\nwiki         7\ntracker     12\n");
+        table.row(["mail".to_owned(), "none".to_owned()]);
+        assert_eq!(table.render(), "NAME     COUNT\nwiki     7\ntracker  12\nmail     none\n");
     }
 }

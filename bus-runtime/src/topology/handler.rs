@@ -80,6 +80,8 @@ pub struct HandlerEntry {
     pub batch: Option<BatchEntry>,
     /// Where its first attribute stands.
     pub place: Place,
+    /// What its doc comment says.
+    pub docs: &'static str,
     pub(crate) identity: fn() -> TypeId,
     pub(crate) arguments: fn(&mut Arguments),
     /// How the instances are found that it is called for, if it is a method.

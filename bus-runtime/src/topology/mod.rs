@@ -11,6 +11,7 @@ pub(crate) mod glob;
 mod handler;
 pub mod naming;
 mod order;
+mod overrides;
 pub(crate) mod patience;
 pub mod plan;
 mod renamed;
@@ -29,6 +30,9 @@ pub use definitions::{
 pub use foreign::{Foreign, ForeignExchange, IfMissing};
 pub use handler::{CapturingKey, HandlerEntry, HandlerKind};
 pub use order::OrderedBy;
+pub use overrides::HandlerOverride;
+#[cfg(feature = "cli")]
+pub(crate) use overrides::override_name;
 pub use plan::{Plan, PlanSettings, QueueEntry, plan};
 pub use renamed::Renamed;
 

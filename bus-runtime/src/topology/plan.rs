@@ -12,6 +12,7 @@ use super::declaration::{declaration, topology};
 use super::foreign::{Foreign, foreign};
 use super::handler::{CapturingKey, HandlerEntry, HandlerKind};
 use super::order::OrderedBy;
+use super::overrides::{HandlerOverride, overridden};
 use super::renamed::{Renamed, renamed};
 use super::{ExchangeKind, Queue, Topology, naming};
 use crate::error::{Error, ErrorKind};
@@ -47,6 +48,8 @@ pub struct PlanSettings {
     pub concurrency: u16,
     /// Messages fetched ahead per queue; `None` is twice the concurrency.
     pub prefetch: Option<u16>,
+    /// What is set for single handlers, over their attributes.
+    pub overrides: Vec<HandlerOverride>,
     /// Behind the names of queues that belong to one process (`fanout = "each"`); each start has another one.
     pub instance: String,
 }
@@ -62,6 +65,7 @@ impl Default for PlanSettings {
             retry: RetryPolicy::default(),
             concurrency: 16,
             prefetch: None,
+            overrides: Vec::new(),
             instance: ".{worker}".to_owned(),
         }
     }
@@ -182,8 +186,9 @@ fn add(
         if (known.identity)() != (registration.identity)() {
             return Err(two_of_one_name(known, registration));
         }
-        let options = merged(planned.options, registration.options)
-            .ok_or_else(|| contradicting_attributes(known, registration))?;
+        let options = overridden(&settings.overrides, registration);
+        let options =
+            merged(planned.options, options).ok_or_else(|| contradicting_attributes(known, registration))?;
         for key in keys {
             if !known.keys.contains(&key) {
                 known.keys.push(key);
@@ -192,7 +197,7 @@ fn add(
         planned.options = options;
         return apply(known, registration.id, &options, settings);
     }
-    let options = registration.options;
+    let options = overridden(&settings.overrides, registration);
     let queue = naming::handler_queue(&settings.prefix, registration.id, &suffix)?;
     let mut entry = HandlerEntry {
         name: String::new(),
@@ -222,6 +227,7 @@ fn add(
         ordered_by: None,
         batch: None,
         place: registration.place,
+        docs: registration.docs,
         identity: registration.identity,
         arguments: registration.arguments,
         instances: registration.instances.map(|finder| finder()),
