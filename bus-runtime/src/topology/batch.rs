@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use super::contradictions::{batch_by_hand, slow_batch};
+use super::contradictions::batch_by_hand;
 use super::handler::HandlerEntry;
 use crate::error::Error;
 use crate::registration::{BatchOptions, HandlerCall};
 
 /// How long the first message of a batch waits for others when nothing else is said.
 const WAIT_DEFAULT: Duration = Duration::from_secs(1);
-/// RabbitMQ's acknowledgement timeout: it closes the channel of whoever holds a message for longer.
-const ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// How many messages a handler is called with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,17 +34,5 @@ impl BatchEntry {
     /// How many messages are fetched ahead: those of the batches that run, and those of the next one.
     pub(super) fn prefetch(self, concurrency: u16) -> u16 {
         self.size.saturating_mul(concurrency.saturating_add(1))
-    }
-
-    /// Refuses a handler whose messages may wait for longer than RabbitMQ does.
-    pub(super) fn check(self, entry: &HandlerEntry) -> Result<(), Error> {
-        let Some(timeout) = entry.timeout else { return Ok(()) };
-        let at_once = u32::from(self.size) * u32::from(entry.concurrency);
-        let turns = u32::from(entry.prefetch).div_ceil(at_once.max(1));
-        let longest = self.wait.saturating_add(timeout.saturating_mul(turns));
-        if longest < ACKNOWLEDGEMENT_TIMEOUT {
-            return Ok(());
-        }
-        Err(slow_batch(entry, longest, ACKNOWLEDGEMENT_TIMEOUT))
     }
 }

@@ -1,7 +1,5 @@
 //! What handlers may not say together, each error with both places.
 
-use std::time::Duration;
-
 use super::handler::HandlerEntry;
 use crate::error::{Error, ErrorKind};
 use crate::registration::HandlerRegistration;
@@ -53,16 +51,6 @@ pub(super) fn batch_by_hand(entry: &HandlerEntry) -> Error {
     Error::new(ErrorKind::Registration, message)
         .with_place(entry.place, "this handler")
         .with_help("register it with `HandlerRegistration::react_in_batches` and `HandlerOptions::batch`, or with neither")
-}
-
-pub(super) fn slow_batch(entry: &HandlerEntry, longest: Duration, limit: Duration) -> Error {
-    let message = format!(
-        "a message of `{}` may wait for {longest:?}, and RabbitMQ takes back what is not acknowledged after {limit:?}",
-        entry.name
-    );
-    Error::new(ErrorKind::Registration, message)
-        .with_place(entry.place, "its batches may run one after another, each for as long as the timeout")
-        .with_help("shorten `timeout` or the batch's `wait`, or lower `prefetch`")
 }
 
 pub(super) fn reserved_queue(entry: &HandlerEntry) -> Error {

@@ -276,7 +276,7 @@ fn apply(
     entry.any_exchange = options.has_foreign_queue() && options.exchange.is_none();
     entry.formerly = options.formerly;
     entry.ordered_by = options.ordered_by.map(|text| OrderedBy::of(text, entry)).transpose()?;
-    entry.batch.map_or(Ok(()), |batch| batch.check(entry))
+    Ok(())
 }
 
 /// Names the handler, its group and its queue. A queue of `fanout = "each"` belongs to one process; its dead letters do not.
