@@ -25,6 +25,8 @@ pub(crate) struct Counters {
     pub(crate) breaker: Breaker,
     pub(crate) stuck: Gauge,
     pub(crate) expired: Counter,
+    /// Messages whose copies the broker does not take: for a retry, or for the dead letters.
+    pub(crate) held_back: Gauge,
 }
 
 /// The counters of the commands that an app has executed.

@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 
+use super::App;
+use super::connect::Broker;
 use super::levels;
-use super::{App, Broker};
 use crate::admin::Admin;
 use crate::check;
 use crate::config::Config;
@@ -33,6 +34,9 @@ use crate::transport::{
 use crate::worker::{self, Lookouts, Member, Phase, Worker};
 
 /// A running app. It publishes, through [`Publisher`], and is shut down with [`shutdown`](Self::shutdown).
+///
+/// One that is dropped without it takes no more messages. Handlers that have begun go on in the background, for as long as the
+/// grace period and the runtime last; then their messages go back to their queues.
 ///
 /// ```standalone_crate
 /// # #[tokio::main] async fn main() -> Result<(), bus_runtime::Error> {
@@ -314,7 +318,7 @@ impl Running {
         Worker::new(Arc::clone(&self.hub), Arc::clone(queue), members, Arc::clone(&self.lookouts))
     }
 
-    fn counters_of(&self, entry: &Arc<HandlerEntry>) -> Arc<Counters> {
+    pub(super) fn counters_of(&self, entry: &Arc<HandlerEntry>) -> Arc<Counters> {
         let position = self.plan.handlers.iter().position(|other| Arc::ptr_eq(other, entry));
         position.and_then(|position| self.counters.get(position)).cloned().unwrap_or_default()
     }
@@ -387,6 +391,13 @@ impl Running {
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How many looks in a row must find nothing: a message on its way from the broker is neither ready nor in flight for a moment.
 const QUIET_LOOKS: u32 = 3;
+
+/// Who drops it without [`Bus::shutdown`] takes no more messages, and lets what has begun end within the grace period.
+impl Drop for Bus {
+    fn drop(&mut self) {
+        self.running.abandon(self.grace);
+    }
+}
 
 impl Deref for Bus {
     type Target = Publisher;

@@ -52,7 +52,8 @@ impl Bus {
     /// It ends a few seconds after the grace period at the latest, whether the broker answers or not.
     ///
     /// # Cancel safety
-    /// When the future is dropped, the handlers that have begun are interrupted, and their messages go back to their queues.
+    /// When the future is dropped, the handlers that have begun go on in the background, within the grace period; then their
+    /// messages go back to their queues.
     pub async fn shutdown(self) -> Drained {
         self.shutdown_or(std::future::pending()).await
     }
@@ -117,6 +118,20 @@ impl Running {
             }
             is_running
         });
+    }
+
+    /// Takes no more messages, and lets nobody wait for those that are being handled. Does nothing for an app that drains.
+    pub(super) fn abandon(&self, grace: Duration) {
+        let abandoned = self.phase.send_if_modified(|phase| {
+            let is_running = *phase == Phase::Running;
+            if is_running {
+                *phase = Phase::Draining(seam::now() + grace);
+            }
+            is_running
+        });
+        if abandoned {
+            self.hub.begin_shutdown();
+        }
     }
 
     /// Takes no more messages, whoever else would.

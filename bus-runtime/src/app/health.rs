@@ -6,6 +6,7 @@ use super::Bus;
 use super::bus::Running;
 use crate::breaker::BreakerState;
 use crate::names::QueueName;
+use crate::topology::QueueEntry;
 use crate::transport::{ConnectionStatus, Standing};
 use crate::worker::Phase;
 
@@ -136,6 +137,12 @@ impl Running {
             };
             consumers.push(ConsumerHealth { queue: queue.to_string(), receiving: why.is_none(), why });
         }
+        for problem in self.plan.queues.iter().filter_map(|queue| self.holds_back(queue)) {
+            problems.push(problem);
+            if status == Status::Ready {
+                status = Status::Degraded;
+            }
+        }
         if self.is_draining() {
             status = Status::Draining;
             problems = vec!["the app is draining: it takes nothing new".to_owned()];
@@ -158,6 +165,22 @@ impl Running {
         })?;
         let state = counters.breaker.state().as_str();
         Some(format!("queue `{queue}` rests: the breaker of {} is {state}", handler.name))
+    }
+
+    /// What is wrong with a queue whose retries or dead letters the broker does not take.
+    fn holds_back(&self, queue: &QueueEntry) -> Option<String> {
+        let counters = queue.members.iter().map(|entry| self.counters_of(entry).held_back.get());
+        let held_back = counters.sum::<u64>();
+        let name = &queue.name;
+        if held_back == 0 {
+            return None;
+        }
+        let text = format!(
+            "queue `{name}` holds {held_back} of at most {} messages back: the broker does not take their copies for `{}` or for a retry, which is full, gone or without a leader",
+            queue.prefetch, queue.dead
+        );
+        let stands_still = held_back >= u64::from(queue.prefetch);
+        Some(if stands_still { format!("{text}; the queue stands still until it does") } else { text })
     }
 
     fn is_draining(&self) -> bool {

@@ -8,7 +8,7 @@ use futures_util::future::select_all;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
-use super::drain::{self, Rest};
+use super::drain;
 use super::member::Member;
 use super::phase::{self, Phase};
 use super::{Worker, consume};
@@ -130,8 +130,7 @@ impl Worker {
         mut consumer: Box<dyn Consumer>,
         phase: &mut watch::Receiver<Phase>,
     ) -> Result<(), Drains> {
-        let rest = if self.lanes.is_some() { Rest::Kept } else { Rest::Requeued };
-        drain::cancel(&mut consumer, phase, rest).await;
+        drain::cancel(&mut consumer, phase, self.unbegun()).await;
         let consumer = self.all_ended(consumer, phase).await?;
         drain::close(consumer, phase).await;
         Ok(())
@@ -151,7 +150,7 @@ impl Worker {
     }
 
     /// Consumes as soon as the broker lets it.
-    async fn consume_again(
+    pub(super) async fn consume_again(
         &mut self,
         prefetch: u16,
         phase: &mut watch::Receiver<Phase>,

@@ -27,7 +27,7 @@ impl Worker {
         if let Some(incoming) = self.in_hand.take() {
             give_back(incoming);
         }
-        let rest = if self.lanes.is_some() { Rest::Kept } else { Rest::Requeued };
+        let rest = self.unbegun();
         self.lanes.iter().for_each(Lanes::close);
         if let Some(consumer) = &mut consumer {
             cancel(consumer, &mut phase, rest).await;
@@ -37,6 +37,11 @@ impl Worker {
             close(consumer, &phase).await;
         }
         interrupted
+    }
+
+    /// What becomes of the messages that have not begun: nothing may overtake them in a queue that keeps an order.
+    pub(super) fn unbegun(&self) -> Rest {
+        if self.lanes.is_some() { Rest::Kept } else { Rest::Requeued }
     }
 
     /// Waits for what has begun, and interrupts what takes too long. Says how many that were.

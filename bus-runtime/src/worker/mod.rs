@@ -128,10 +128,10 @@ impl Worker {
             match next {
                 Some(Ok((incoming, slot))) if suspects::is_suspect(&incoming) => {
                     drop(slot);
-                    match self.one_at_a_time(consumer, incoming, &mut phase).await {
-                        Some(next) => consumer = next,
-                        None => return self.finish(&mut phase).await,
-                    }
+                    consumer = match self.one_at_a_time(consumer, incoming, &mut phase).await {
+                        Ok(consumer) => consumer,
+                        Err(Drains(consumer)) => return self.drain(consumer, phase).await,
+                    };
                 }
                 Some(Ok((incoming, slot))) => self.begin(incoming, slot).await,
                 Some(Err(error)) => self.report(&error),

@@ -144,7 +144,7 @@ impl Verdicts {
             }
             let published = match copy(case, &judged, &settlement) {
                 Ok(None) => Ok(()),
-                Ok(Some(Copy { envelope, wait })) => offer(case, envelope, wait).await,
+                Ok(Some(Copy { envelope, wait })) => offer(case, &judged.counters, envelope, wait).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = published {
@@ -230,12 +230,13 @@ fn way(case: &Case, entry: &HandlerEntry, delay: Duration) -> (Option<String>, W
 }
 
 /// Publishes a copy; while the broker does not take it, again and again, with the original unacknowledged.
-async fn offer(case: &Case, envelope: Envelope, wait: Wait) -> Result<(), Error> {
+async fn offer(case: &Case, counters: &Counters, envelope: Envelope, wait: Wait) -> Result<(), Error> {
     if let Wait::Here(delay) = wait {
         seam::sleep(delay).await;
     }
     let (mut pause, longest) = OFFER_AGAIN;
     let envelope = Arc::new(envelope);
+    let mut held_back = None;
     loop {
         let sent = match wait {
             Wait::OnLadder(delay) => case.hub.send_later((*envelope).clone(), delay).await,
@@ -249,8 +250,11 @@ async fn offer(case: &Case, envelope: Envelope, wait: Wait) -> Result<(), Error>
             }
             Err(error) => error.to_string(),
         };
+        let held_back = held_back.get_or_insert_with(|| HeldBack::new(counters));
         tracing::error!(
             queue = %case.queue.name,
+            held_back = held_back.0.held_back.get(),
+            prefetch = case.queue.prefetch,
             to = %format_args!("{}:{}", envelope.exchange, envelope.routing_key),
             problem,
             "a copy of a message can't be published yet; the original stays unacknowledged"
@@ -263,7 +267,23 @@ async fn offer(case: &Case, envelope: Envelope, wait: Wait) -> Result<(), Error>
 /// Publishes a message to the dead letters as it is, without its story.
 pub(super) async fn bury(case: &Case) -> Result<(), Error> {
     let envelope = copies::readdressed(&case.arrival.metadata.envelope, &case.queue.dead)?;
-    offer(case, envelope, Wait::No).await
+    offer(case, &Counters::default(), envelope, Wait::No).await
+}
+
+/// A message that stays unacknowledged because the broker does not take its copy.
+struct HeldBack<'a>(&'a Counters);
+
+impl<'a> HeldBack<'a> {
+    fn new(counters: &'a Counters) -> Self {
+        counters.held_back.add_one();
+        Self(counters)
+    }
+}
+
+impl Drop for HeldBack<'_> {
+    fn drop(&mut self) {
+        self.0.held_back.take_one();
+    }
 }
 
 fn count(counters: &Counters, outcome: &Outcome, settlement: &Settlement) {

@@ -3,6 +3,8 @@
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::seam;
+
 /// What the workers of an app have been told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -51,8 +53,10 @@ pub(crate) async fn time_is_up(phase: &mut watch::Receiver<Phase>) {
             },
             None => phase.changed().await,
         };
+        // Who has gone without a word leaves what was said last, and says no more.
         if changed.is_err() {
-            return;
+            let deadline = phase.borrow().deadline();
+            return tokio::time::sleep_until(deadline.unwrap_or_else(seam::now)).await;
         }
     }
 }

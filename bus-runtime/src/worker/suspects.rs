@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::Worker;
+use super::brake::Drains;
 use super::drain::{self, Rest};
 use super::phase::{self, Phase};
-use super::{Worker, consume};
-use crate::seam;
 use crate::topology::plan::DELIVERY_LIMIT;
 use crate::transport::{Consumer, Incoming};
 
@@ -21,8 +21,6 @@ use crate::transport::{Consumer, Incoming};
 const SUSPECT_FROM: u32 = 10;
 /// For how long a suspect waits for other messages of this worker to end. Handlers without a timeout may never do.
 const ALONE_AFTER: Duration = Duration::from_secs(30);
-/// How long to wait before the queue is consumed again when that failed.
-const CONSUME_AGAIN: Duration = Duration::from_secs(1);
 
 /// Only what was delivered before has a count that is the broker's: a publisher can forge the header of a new message.
 pub(super) fn is_suspect(incoming: &Incoming) -> bool {
@@ -30,14 +28,13 @@ pub(super) fn is_suspect(incoming: &Incoming) -> bool {
 }
 
 impl Worker {
-    /// Handles a suspect, and what comes after it one at a time until that is no suspect. Gives back the consumer to go on with;
-    /// `None` when there is none because the app drains.
+    /// Handles a suspect, and what comes after it one at a time until that is no suspect. Gives back the consumer to go on with.
     pub(super) async fn one_at_a_time(
         &mut self,
         mut consumer: Box<dyn Consumer>,
         suspect: Incoming,
         phase: &mut watch::Receiver<Phase>,
-    ) -> Option<Box<dyn Consumer>> {
+    ) -> Result<Box<dyn Consumer>, Drains> {
         tracing::warn!(
             queue = %self.queue.name,
             message_id = suspect.envelope.properties.message_id.as_deref(),
@@ -56,25 +53,28 @@ impl Worker {
                 let was_suspect = is_suspect(&incoming);
                 self.alone(incoming, phase).await;
                 if phase.borrow().is_draining() {
-                    return Some(consumer);
+                    return Err(Drains(Some(consumer)));
                 }
                 if !was_suspect {
                     tracing::info!(queue = %self.queue.name, "past the suspects: messages are taken side by side again");
-                    return self.consume_anew(consumer, self.prefetch(), phase).await;
+                    drain::close(consumer, phase).await;
+                    return self.consume_again(self.prefetch(), phase).await;
                 }
                 if !is_narrow {
-                    consumer = self.consume_anew(consumer, 1, phase).await?;
+                    drain::close(consumer, phase).await;
+                    consumer = self.consume_again(1, phase).await?;
                     is_narrow = true;
                 }
             }
             let item = tokio::select! {
                 biased;
-                () = phase::drains(phase) => return Some(consumer),
-                item = poll_fn(|cx| consumer.poll_next(cx)) => item?,
+                () = phase::drains(phase) => return Err(Drains(Some(consumer))),
+                item = poll_fn(|cx| consumer.poll_next(cx)) => item,
             };
             match item {
-                Ok(incoming) => next = Some(incoming),
-                Err(error) => self.report(&error),
+                Some(Ok(incoming)) => next = Some(incoming),
+                Some(Err(error)) => self.report(&error),
+                None => return Err(Drains(Some(consumer))),
             }
         }
     }
@@ -104,27 +104,6 @@ impl Worker {
             biased;
             () = all_end => {}
             () = phase::drains(phase) => {}
-        }
-    }
-
-    /// Closes the consumer, whose messages are settled, and consumes with another prefetch; again and again while that fails.
-    async fn consume_anew(
-        &mut self,
-        consumer: Box<dyn Consumer>,
-        prefetch: u16,
-        phase: &mut watch::Receiver<Phase>,
-    ) -> Option<Box<dyn Consumer>> {
-        drain::close(consumer, phase).await;
-        loop {
-            match consume(&self.hub, &self.queue, &self.lookouts, prefetch).await {
-                Ok(consumer) => return Some(consumer),
-                Err(error) => self.report(&error),
-            }
-            tokio::select! {
-                biased;
-                () = phase::drains(phase) => return None,
-                () = seam::sleep(CONSUME_AGAIN) => {}
-            }
         }
     }
 }
