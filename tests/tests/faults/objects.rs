@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bus_runtime::topology::Topology;
 use bus_runtime::transport::{ConnectionStatus, RabbitMq, RabbitMqOptions, Transport};
 use bus_runtime::{BrokerUrl, ExchangeName};
 use bus_tests::conformance::message;
@@ -104,6 +105,71 @@ async fn what_was_taken_away_comes_back_by_itself() {
     node.delete_vhost(&vhost).await;
 }
 
+/// The broker forgets a consumer and says nothing: the channel stands, and no message comes. It is found out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_the_broker_forgot() {
+    let Some(node) = shared().await else { return };
+    let proxy = Proxy::start(node.port());
+    let rig = watchful(node, proxy.port(), "forgotten").await;
+    rig.publish_round().await;
+    rig.until_idle(node).await;
+    let (queue, _) = rig.queue("load");
+    let consumer = consumer_of(node, &rig.vhost, &queue).await;
+    let length = u32::try_from(consumer.tag.len()).unwrap();
+    // basic.cancel in our name, to which no answer is wanted.
+    let cancel = [
+        &[1][..],
+        &consumer.channel.to_be_bytes(),
+        &(length + 6).to_be_bytes(),
+        &[0, 60, 0, 30, u8::try_from(length).unwrap()],
+        consumer.tag.as_bytes(),
+        &[1, 0xce],
+    ];
+    let control = node::connect(&url(node.port(), &rig.vhost)).await;
+    let forgotten = Instant::now();
+    proxy.inject(consumer.port, &cancel.concat());
+    let gone = async {
+        while control.inspect(&queue).await.unwrap().unwrap().consumers > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.expect("the broker cancels it");
+    assert!(rig.is_ready(), "nobody has told us: {:?}", rig.bus.consumers());
+    let back = rig.until_back(forgotten).await;
+    control.close(Duration::from_secs(5)).await;
+    rig.balance(node, "consumer forgotten by the broker", back).await;
+}
+
+/// A program that deletes a quorum queue and makes it anew in one breath: the broker counts our
+/// consumer among those of the new queue, and gives it nothing. It is made anew when nothing comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn n3_queue_made_anew_at_once() {
+    let Some(node) = shared().await else { return };
+    let rig = watchful(node, node.port(), "at-once").await;
+    let (queue, _) = rig.queue("load");
+    let other = node::connect(&url(node.port(), &rig.vhost)).await;
+    let anew = rig.bus.plan().topology.queues.iter().find(|planned| planned.name == queue).cloned().unwrap();
+    let anew = Topology { queues: vec![anew], ..Topology::default() };
+    let mut slowest = Duration::ZERO;
+    for _ in 0..3 {
+        other.delete_queue(&queue).await.unwrap();
+        other.declare(&anew).await.unwrap();
+        let made = Instant::now();
+        slowest = slowest.max(rig.until_back(made).await);
+    }
+    other.close(Duration::from_secs(5)).await;
+    rig.balance(node, "queue made anew at once, three times", slowest).await;
+}
+
+/// A worker that looks after what it needs each half second, and not each minute.
+async fn watchful(node: &RabbitNode, port: u16, name: &str) -> Rig {
+    let vhost = crate::rig::vhost(node, name).await;
+    let address = url(port, &vhost);
+    let options = RabbitMqOptions { upkeep: Duration::from_millis(500), ..RabbitMqOptions::default() };
+    let transport = RabbitMq::connect_with(&BrokerUrl::parse(&address).unwrap(), options).await.unwrap();
+    Rig::start_on(transport, &address, vhost).await
+}
+
 /// An acknowledgement that the broker does not know ends the channel, and only the consumer on it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn n2_channel_closed_by_a_bogus_acknowledgement() {
@@ -113,7 +179,7 @@ async fn n2_channel_closed_by_a_bogus_acknowledgement() {
     rig.publish_round().await;
     rig.until_idle(node).await;
     let (queue, _) = rig.queue("load");
-    let (port, channel) = consumer_of(node, &rig.vhost, &queue).await;
+    let Served { port, channel, .. } = consumer_of(node, &rig.vhost, &queue).await;
     let connections = proxy.accepted().len();
     let ack =
         [&[1][..], &channel.to_be_bytes(), &[0, 0, 0, 13, 0, 60, 0, 80], &999_u64.to_be_bytes(), &[0, 0xce]];
@@ -124,7 +190,7 @@ async fn n2_channel_closed_by_a_bogus_acknowledgement() {
         stats.len() == 5 && proxy.injected() == 1
     })
     .await;
-    while consumer_of(node, &rig.vhost, &queue).await == (port, channel) {
+    while consumer_of(node, &rig.vhost, &queue).await.is_at(port, channel) {
         assert!(closed.elapsed() < Duration::from_secs(20), "the channel is not closed");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -133,17 +199,33 @@ async fn n2_channel_closed_by_a_bogus_acknowledgement() {
     rig.balance(node, "bogus acknowledgement", back).await;
 }
 
-/// The local port of the connection, and the channel, that consume a queue.
-async fn consumer_of(node: &RabbitNode, vhost: &str, queue: &str) -> (u16, u16) {
+/// A consumer, as the broker sees it.
+struct Served {
+    /// That of our end of the connection.
+    port: u16,
+    channel: u16,
+    tag: String,
+}
+
+impl Served {
+    fn is_at(&self, port: u16, channel: u16) -> bool {
+        (self.port, self.channel) == (port, channel)
+    }
+}
+
+/// Who consumes a queue.
+async fn consumer_of(node: &RabbitNode, vhost: &str, queue: &str) -> Served {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let consumers = node.manage("GET", &format!("consumers/{vhost}"), None).await;
         let of_queue =
             consumers.as_array().into_iter().flatten().find(|found| found["queue"]["name"] == queue);
         if let Some(found) = of_queue {
-            let detail =
-                |name: &str| found["channel_details"][name].as_u64().and_then(|n| u16::try_from(n).ok());
-            return (detail("peer_port").unwrap(), detail("number").unwrap());
+            let detail = |name: &str| {
+                found["channel_details"][name].as_u64().and_then(|n| u16::try_from(n).ok()).unwrap()
+            };
+            let tag = found["consumer_tag"].as_str().unwrap().to_owned();
+            return Served { port: detail("peer_port"), channel: detail("number"), tag };
         }
         assert!(Instant::now() < deadline, "nobody consumes {queue}: {consumers}");
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -111,6 +111,11 @@ impl Rig {
         Self::started(app(url, module_path!()), vhost).await
     }
 
+    /// On a transport of its own.
+    pub(crate) async fn start_on(transport: RabbitMq, url: &str, vhost: String) -> Self {
+        Self::started(app(url, module_path!()).transport(Arc::new(transport)), vhost).await
+    }
+
     async fn started(app: App, vhost: String) -> Self {
         let ledger = Ledger::default();
         let bus = app.state(ledger.clone()).start().await.unwrap();

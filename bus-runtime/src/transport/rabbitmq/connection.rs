@@ -34,7 +34,7 @@ pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a standing connection is looked at besides its events, in case an event was lost.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How often what was declared is declared again on a connection that stands: what somebody else has taken away, an exchange
-/// or a binding, is missed by no consumer and told to nobody.
+/// or a binding, is missed by no consumer and told to nobody. How often the broker is asked for our consumers, too.
 pub(super) const UPKEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// How long a lost connection may take to say goodbye before the next one is made.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,12 +16,14 @@ use super::connection::{Link, Live, REQUEST_TIMEOUT};
 use super::convert::{short, to_envelope};
 use super::declare::{self, ask};
 use super::declared::Declared;
+use super::idleness::Idleness;
+use super::place::Place;
 use super::reply::{self, Request};
 use super::settle::Settlements;
 use crate::error::{Error, ErrorKind};
 use crate::names::QueueName;
 use crate::topology::Topology;
-use crate::transport::{BoxFuture, ConsumeOptions, Consumer, Incoming, Lookout, Settler, Standing};
+use crate::transport::{BoxFuture, ConsumeOptions, Consumer, Incoming, Lookout, Settler};
 
 /// The header in which a quorum queue tells how often it has delivered a message before.
 const DELIVERY_COUNT: &str = "x-delivery-count";
@@ -42,6 +44,8 @@ pub(super) struct Source {
     pub(super) declared: Arc<Declared>,
     pub(super) queue: QueueName,
     pub(super) options: ConsumeOptions,
+    /// After how long without a message it is consumed anew.
+    pub(super) renewed_after: Duration,
 }
 
 /// A consumer on a channel of its own.
@@ -118,6 +122,25 @@ impl Source {
         }
     }
 
+    /// Whether it can be consumed anew at any time: a queue that goes with its last consumer, or with its connection, is left
+    /// alone, and so is one of others, of which nothing is known.
+    fn is_renewable(&self) -> bool {
+        let around = self.declared.around(&self.queue);
+        around.queues.iter().any(|queue| queue.durable && !queue.exclusive && !queue.auto_delete)
+    }
+
+    /// Consumes anew what has been idle.
+    async fn renew(self, idle: Subscription, place: Place) -> (Result<Subscription, Error>, Attempts) {
+        idle.close(REQUEST_TIMEOUT).await;
+        match self.subscribe().await {
+            Ok(subscription) => (Ok(subscription), Attempts::default()),
+            Err(error) => {
+                place.leaves(error.to_string());
+                self.come_back(Attempts::default()).await
+            }
+        }
+    }
+
     /// Consumes; a queue that is gone is declared as it was, then consumed.
     async fn subscribe_anew(&self, lost_on: &Weak<Live>) -> Result<Subscription, Error> {
         let around = self.declared.around(&self.queue);
@@ -177,13 +200,9 @@ pub(super) struct RabbitConsumer {
     state: State,
     /// While it receives: for the next loss.
     attempts: Attempts,
-    place: Arc<Mutex<Place>>,
-}
-
-/// Where it stands, for those who do not poll it.
-enum Place {
-    On(lapin::Channel),
-    Away(String),
+    place: Place,
+    /// None for a queue that cannot be consumed anew at any time.
+    idleness: Option<Idleness>,
 }
 
 enum State {
@@ -205,23 +224,29 @@ impl RabbitConsumer {
     /// What the broker says.
     pub(super) async fn start(source: Source) -> Result<Self, Error> {
         let subscription = source.subscribe().await?;
-        source.declared.consumed(&source.queue);
-        let place = Arc::new(Mutex::new(Place::On(subscription.settlements.channel().clone())));
-        Ok(Self { source, state: State::Open(subscription), attempts: Attempts::default(), place })
-    }
-
-    fn stands(&self, place: Place) {
-        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
+        let place = Place::on(subscription.settlements.channel().clone());
+        source.declared.consumed(&source.queue, &place);
+        let idleness = source.is_renewable().then(|| Idleness::new(source.renewed_after));
+        Ok(Self { source, state: State::Open(subscription), attempts: Attempts::default(), place, idleness })
     }
 
     fn go_away(&mut self, attempts: Attempts) {
         self.state = State::Away(Box::pin(self.source.clone().come_back(attempts)));
     }
 
+    /// Starts to consume anew, and tells nobody: nothing is lost, and nothing has to wait.
+    fn renew(&mut self) {
+        if let Some(idle) = self.take_subscription() {
+            tracing::debug!(queue = %self.source.queue, "nothing has come for long: consuming anew");
+            self.place.moves();
+            self.state = State::Away(Box::pin(self.source.clone().renew(idle, self.place.clone())));
+        }
+    }
+
     /// Tells about a loss and starts to come back.
     fn lost(&mut self, error: Error) -> Error {
         tracing::warn!(queue = %self.source.queue, code = error.kind().code(), %error, help = error.help(), "lost the consumer");
-        self.stands(Place::Away(error.to_string()));
+        self.place.leaves(error.to_string());
         let mut attempts = std::mem::take(&mut self.attempts);
         if let Some(subscription) = self.subscription() {
             attempts.lost_on = Arc::downgrade(&subscription.live);
@@ -269,7 +294,16 @@ impl Consumer for RabbitConsumer {
         loop {
             match &mut self.state {
                 State::Open(subscription) => {
-                    match ready!(Pin::new(&mut subscription.deliveries).poll_next(cx)) {
+                    let Poll::Ready(next) = Pin::new(&mut subscription.deliveries).poll_next(cx) else {
+                        let idleness = self.idleness.as_mut();
+                        let idle = idleness.map(|idleness| idleness.poll(cx, &subscription.settlements));
+                        if idle.is_none_or(|idle| idle.is_pending()) {
+                            return Poll::Pending;
+                        }
+                        self.renew();
+                        continue;
+                    };
+                    match next {
                         // What it had before the loss will be delivered again: handling it now would be in vain.
                         Some(Ok(_)) if !subscription.stands() => {}
                         Some(Ok(delivery)) => {
@@ -288,12 +322,13 @@ impl Consumer for RabbitConsumer {
                 State::Away(coming_back) => match ready!(coming_back.as_mut().poll(cx)) {
                     (Ok(subscription), attempts) => {
                         self.attempts = attempts;
-                        self.stands(Place::On(subscription.settlements.channel().clone()));
+                        self.place.moves_to(subscription.settlements.channel().clone());
+                        self.idleness.iter_mut().for_each(Idleness::begin);
                         self.state = State::Open(subscription);
                     }
                     (Err(error), _) if error.kind() == ErrorKind::Closed => self.state = State::Ended,
                     (Err(error), attempts) => {
-                        self.stands(Place::Away(error.to_string()));
+                        self.place.leaves(error.to_string());
                         self.go_away(attempts);
                         return Poll::Ready(Some(Err(error)));
                     }
@@ -316,15 +351,11 @@ impl Consumer for RabbitConsumer {
 
     fn lookout(&self) -> Lookout {
         let place = self.place.clone();
-        Arc::new(move || match &*place.lock().unwrap_or_else(PoisonError::into_inner) {
-            Place::On(channel) if channel.status().connected() => Standing::Receiving,
-            Place::On(_) => Standing::Away("the connection to RabbitMQ is lost".to_owned()),
-            Place::Away(why) => Standing::Away(why.clone()),
-        })
+        Arc::new(move || place.standing())
     }
 
     fn cancel(&mut self) -> BoxFuture<'_, ()> {
-        self.stands(Place::Away("it was cancelled".to_owned()));
+        self.place.leaves("it was cancelled");
         self.state = match self.take_state() {
             State::Open(subscription) => State::Draining(subscription),
             State::Away(_) => State::Ended,
@@ -388,7 +419,7 @@ impl Subscription {
 /// Settlers keep the channel alive, so it has to be closed for what is not settled to go back.
 impl Drop for RabbitConsumer {
     fn drop(&mut self) {
-        self.stands(Place::Away("it is closed".to_owned()));
+        self.place.leaves("it is closed");
         let Some(subscription) = self.take_subscription() else { return };
         if tokio::runtime::Handle::try_current().is_ok() {
             crate::seam::spawn("rabbitmq-consumer-close", subscription.close(REQUEST_TIMEOUT));
@@ -412,6 +443,7 @@ pub(super) fn incoming(
 ) -> Result<Incoming, Error> {
     let (tag, redelivered) = (delivery.delivery_tag, delivery.redelivered);
     let envelope = to_envelope(delivery)?;
+    settlements.delivered_up_to(tag);
     let delivery_count = envelope.headers.int(DELIVERY_COUNT).and_then(|count| u32::try_from(count).ok());
     let (defect, settler) = (settlements.defect(tag), Settler::new(settlements.clone(), tag));
     Ok(Incoming { envelope, redelivered, delivery_count, defect, settler })

@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::attendance::Attendance;
 use super::connection::Live;
 use super::declare::declare;
+use super::place::Place;
 use crate::error::Error;
 use crate::names::{ExchangeName, QueueName};
 use crate::topology::{Binding, Destination, Exchange, ExchangeKind, Topology};
@@ -16,6 +18,7 @@ pub(super) struct Declared {
     /// Queues that have a consumer here. When one is deleted, its consumer brings it back, and nobody else: a quorum queue that
     /// is declared before its consumers were told of the deletion never tells them, and they wait for ever.
     consumed: Mutex<HashSet<QueueName>>,
+    attendance: Attendance,
 }
 
 impl Declared {
@@ -23,8 +26,13 @@ impl Declared {
         self.topology.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The queue has a consumer from now on.
-    pub(super) fn consumed(&self, queue: &QueueName) {
+    /// The queue has a consumer from now on, and here is where that stands.
+    pub(super) fn consumed(&self, queue: &QueueName, place: &Place) {
+        self.looked_after(queue);
+        self.attendance.enter(queue, place);
+    }
+
+    fn looked_after(&self, queue: &QueueName) {
         self.consumed.lock().unwrap_or_else(PoisonError::into_inner).insert(queue.clone());
     }
 
@@ -67,13 +75,14 @@ impl Declared {
         declare_what_can_be(live, topology).await
     }
 
-    /// Declares on a connection that stands what somebody may have taken away.
+    /// Declares on a connection that stands what somebody may have taken away, and looks whether the broker has our consumers.
     ///
     /// # Errors
     /// When the connection is lost.
     pub(super) async fn keep_up(&self, live: &Live) -> Result<(), Error> {
         let topology = self.lock().clone();
-        declare_what_can_be(live, self.without_consumed(topology)).await
+        declare_what_can_be(live, self.without_consumed(topology)).await?;
+        self.attendance.call(live).await
     }
 
     /// What would make this message arrive, had nobody taken it away: the exchange, its bindings and their queues; for the default
@@ -198,7 +207,7 @@ mod tests {
         assert_eq!(way("", "wiki.dead"), Some((0, 1, 0)));
         assert_eq!(way("", "wiki.deaf"), None);
         for queue in ["wiki", "wiki.dead"] {
-            declared.consumed(&QueueName::new(queue).unwrap());
+            declared.looked_after(&QueueName::new(queue).unwrap());
         }
         assert_eq!(way("audit", "wiki.saved"), Some((1, 1, 2)));
         assert_eq!(way("", "wiki.dead"), None, "its consumer looks after it");

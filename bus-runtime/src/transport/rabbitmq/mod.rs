@@ -21,6 +21,7 @@ use super::{
     QueueState, Survey, Transport, TransportDescription,
 };
 
+mod attendance;
 mod backoff;
 mod browse;
 mod connection;
@@ -29,7 +30,9 @@ mod convert;
 mod declare;
 mod declared;
 mod get;
+mod idleness;
 mod management;
+mod place;
 mod probe;
 mod publish;
 mod reply;
@@ -56,7 +59,11 @@ pub struct RabbitMq {
     getter: Getter,
     server: String,
     management_url: Option<String>,
+    renewed_after: Duration,
 }
+
+/// After so many upkeeps without a message a consumer is made anew, in case the broker keeps its messages to itself.
+const RENEWED_AFTER: u32 = 5;
 
 /// How to connect to RabbitMQ, besides its address.
 #[derive(Clone, Debug)]
@@ -67,7 +74,8 @@ pub struct RabbitMqOptions {
     pub publish_timeout: Duration,
     /// The longest pause between two attempts to connect to a broker that refuses or does not answer.
     pub longest_pause: Duration,
-    /// How often what was declared is declared again, in case somebody has taken it away.
+    /// How often what was declared is declared again, in case somebody has taken it away, and the broker is asked whether it has
+    /// our consumers. One that gets nothing for five times as long consumes anew.
     pub upkeep: Duration,
     /// Where the management API is, such as `http://rabbit:15672`; without it, at port 15672 of the broker's host, or over
     /// https at port 15671 when the broker is spoken to over TLS. Only [`survey`](Transport::survey) asks it.
@@ -145,6 +153,7 @@ impl RabbitMq {
             getter: Getter::default(),
             server,
             management_url,
+            renewed_after: upkeep * RENEWED_AFTER,
         })
     }
 
@@ -216,6 +225,7 @@ impl Transport for RabbitMq {
             declared: self.declared.clone(),
             queue: queue.clone(),
             options,
+            renewed_after: self.renewed_after,
         };
         Box::pin(async move { Ok(Box::new(RabbitConsumer::start(source).await?) as Box<dyn Consumer>) })
     }
@@ -230,6 +240,7 @@ impl Transport for RabbitMq {
             declared: self.declared.clone(),
             queue: queue.clone(),
             options: ConsumeOptions { prefetch: 0, tag: format!("browse.{}", crate::seam::message_id()) },
+            renewed_after: self.renewed_after,
         };
         Box::pin(async move { Ok(Box::new(RabbitBrowser::start(source).await?) as Box<dyn Browser>) })
     }

@@ -19,11 +19,17 @@ pub(super) struct Settlements {
     channel: Channel,
     defects: Arc<Defects>,
     count: AtomicU64,
+    delivered: AtomicU64,
 }
 
 impl Settlements {
     pub(super) fn new(channel: Channel, live: &Live) -> Self {
-        Self { channel, defects: live.defects.clone(), count: AtomicU64::new(0) }
+        Self {
+            channel,
+            defects: live.defects.clone(),
+            count: AtomicU64::new(0),
+            delivered: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn channel(&self) -> &Channel {
@@ -33,6 +39,16 @@ impl Settlements {
     /// What was wrong with a message of this channel as it came over the wire.
     pub(super) fn defect(&self, tag: u64) -> Option<String> {
         self.defects.take(self.channel.id(), tag)
+    }
+
+    /// A message has been taken. Those of a channel are numbered from 1 on.
+    pub(super) fn delivered_up_to(&self, tag: u64) {
+        self.delivered.fetch_max(tag, Ordering::Relaxed);
+    }
+
+    /// How many messages have been taken.
+    pub(super) fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed)
     }
 
     /// How many messages have been settled.
