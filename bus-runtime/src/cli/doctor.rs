@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::error::{Error, ErrorKind};
 
 mod broker;
+mod clock;
 mod url;
 
 /// Options of `doctor`.

@@ -33,6 +33,7 @@ async fn doctor() {
         &text,
         &["from BROKER_URL", "ok    dns ", "ok    connect ", "as user `guest`, in vhost `/`", "RabbitMQ 3."],
     );
+    says(&text, &["ok    ack timeout", "1800 s assumed", "ok    clock", "agrees with this machine's"]);
     says(&text, &["2047 channels", "ok    permissions", "warn  topology", "`run` and `setup` declare it"]);
 
     assert_eq!(told(&sound, &["setup"]).0, 0);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::Diagnosis;
+use super::{Diagnosis, clock};
 use crate::app::App;
 use crate::broker_url::{AmqpUrl, Host};
 use crate::cli::{report, run};
@@ -43,7 +43,9 @@ pub(super) async fn examine(app: &App, url: &AmqpUrl, found: &mut Diagnosis) {
     }
     version(&transport.describe().server, found);
     limits(app, &*transport, found);
+    patience(app, found);
     round_trip(app, &*transport, found).await;
+    clock::compare(app, &*transport, found).await;
     topology(&provision, found).await;
     transport.close(run::CLOSE_TIMEOUT).await;
 }
@@ -122,7 +124,7 @@ fn limits(app: &App, transport: &dyn Transport, found: &mut Diagnosis) {
     let Some(limits) = transport.limits() else { return };
     let needed = app.plan().map_or(0, |plan| plan.queues.len()) + OTHER_CHANNELS;
     let told = format!(
-        "{} channels a connection, {} bytes a frame, heartbeat {} s; the acknowledgement timeout is not visible from here",
+        "{} channels a connection, {} bytes a frame, heartbeat {} s",
         limits.channels, limits.frame_bytes, limits.heartbeat_secs
     );
     match limits.channels > 0 && usize::from(limits.channels) < needed {
@@ -133,6 +135,16 @@ fn limits(app: &App, transport: &dyn Transport, found: &mut Diagnosis) {
         ),
         false => found.ok("limits", told),
     }
+}
+
+/// RabbitMQ tells its `consumer_timeout` neither over AMQP nor over the management API.
+fn patience(app: &App, found: &mut Diagnosis) {
+    let assumed = app.settings().ok().and_then(|config| config.ack_timeout);
+    let assumed = assumed.map_or_else(|| "none".to_owned(), |limit| format!("{} s", limit.as_secs_f64()));
+    found.ok(
+        "ack timeout",
+        format!("{assumed} assumed: only `rabbitmqctl environment` shows the broker's consumer_timeout; BUS_ACK_TIMEOUT says another one"),
+    );
 }
 
 /// Sends a message to a queue of our own, and takes it back: what configure, write and read are for.
