@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+mod cluster;
 mod management;
 mod shared;
 mod tls;
@@ -99,13 +100,23 @@ impl RabbitNode {
     /// When it does not start.
     pub async fn start_with_management() -> Self {
         let mut node = Self::prepare();
-        let [port] = free_ports();
-        std::fs::write(node.home.join("enabled_plugins"), "[rabbitmq_management].").expect("a file");
-        let settings = format!("management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port}\n");
-        std::fs::write(node.home.join("rabbitmq.conf"), settings).expect("a file");
+        node.manage_at(&free_ports(), "");
         node.boot().await;
-        node.management_port = Some(port);
         node
+    }
+
+    /// Gives a node that is not running yet the management API, and other settings.
+    fn manage_at(&mut self, &[port]: &[u16; 1], settings: &str) {
+        std::fs::write(self.home.join("enabled_plugins"), "[rabbitmq_management].").expect("a file");
+        let settings = format!("management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port}\n{settings}");
+        std::fs::write(self.home.join("rabbitmq.conf"), settings).expect("a file");
+        self.management_port = Some(port);
+    }
+
+    /// Its name among the nodes of a cluster.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The address of the management API, when the node has one.

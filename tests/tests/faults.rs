@@ -12,8 +12,12 @@
     reason = "these handlers do what users do, and clippy does not see that they are in tests"
 )]
 
+#[path = "faults/breaker.rs"]
+mod breaker;
 #[path = "faults/broker.rs"]
 mod broker;
+#[path = "faults/cluster.rs"]
+mod cluster;
 #[path = "faults/hostile.rs"]
 mod hostile;
 #[path = "faults/leaks.rs"]

@@ -190,6 +190,7 @@ on_both! {
     replays::a_replay_that_cannot_go_on_loses_nothing,
     replays::export_and_import_bring_everything_back,
     dead_letters::r12_a_full_dead_letter_queue_loses_nothing,
+    dead_letters::r12_a_queue_full_of_letters_stands_still_and_goes_on,
     ordering::ordered_by_a_field_keeps_each_key_in_order,
     ordering::ordered_by_a_header_or_a_word,
     ordering::a_retry_leaves_its_place,
@@ -221,6 +222,7 @@ on_both! {
     shutdown::s1_what_has_begun_ends,
     shutdown::s2_what_takes_too_long_goes_back,
     shutdown::s3_what_has_not_begun_goes_back_unharmed,
+    shutdown::s2_a_bus_that_is_dropped_lets_handlers_end,
     publish::l3_what_is_due_later_holds_up_nobody,
     settle::l4_a_hook_that_fails_calls_nobody,
 }

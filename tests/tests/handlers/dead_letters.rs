@@ -246,3 +246,55 @@ pub(crate) mod r12_a_full_dead_letter_queue_loses_nothing {
         bus.shutdown().await;
     }
 }
+
+/// With as many letters as the worker may hold, nothing else is taken, and everybody who asks is told. It ends with the first
+/// letter that finds room.
+pub(crate) mod r12_a_queue_full_of_letters_stands_still_and_goes_on {
+    use super::*;
+    use bus_runtime::Status;
+    use bus_runtime::topology::{Overflow, Queue, QueueType, Topology};
+    use bus_tests::arena::until;
+
+    #[react("still.{what}", retry = "none", concurrency = 1, prefetch = 2)]
+    async fn handle(what: String, calls: State<Calls>) -> Result<(), String> {
+        calls.add(&what);
+        if what == "bad" { Err("no".to_owned()) } else { Ok(()) }
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let calls = Calls::default();
+        let app = || arena.app(module_path!()).state(calls.clone());
+        let dead = app().plan().unwrap().queues[0].dead.clone();
+        let mut full = Queue::durable(dead.clone(), QueueType::Classic);
+        full.arguments.max_length = Some(1);
+        full.arguments.overflow = Some(Overflow::RejectPublish);
+        arena.transport().declare(&Topology { queues: vec![full], ..Topology::default() }).await.unwrap();
+        let mut config = arena.config();
+        config.declare = bus_runtime::provision::Declare::Missing;
+        let bus = app().config(config).start().await.unwrap();
+        for what in ["bad", "bad", "bad", "good", "good"] {
+            bus.react(format!("still.{what}"), &()).await.unwrap();
+        }
+        until("the queue stands still", || {
+            let health = bus.health();
+            health.problems.iter().any(|problem| problem.ends_with("the queue stands still until it does"))
+        })
+        .await;
+        let health = bus.health();
+        assert_eq!((health.status, health.is_ready()), (Status::Degraded, true), "{health:?}");
+        assert!(health.problems[0].contains("holds 2 of at most 2 messages back"), "{health:?}");
+        assert_eq!(calls.all(), ["bad", "bad", "bad"], "one is with the dead letters, two wait for room");
+        // Room for one letter is room for one message, and both good ones go through it.
+        let name = dead.trim_start_matches(arena.name("").as_str());
+        assert_eq!(arena.take(name).await.len(), 1);
+        calls.until(5).await;
+        until("one letter waits", || bus.health().problems.len() == 1).await;
+        assert!(bus.health().problems[0].contains("holds 1 of at most 2"), "{:?}", bus.health());
+        arena.until_ready(name, 1).await;
+        assert_eq!(arena.take(name).await.len(), 1);
+        until("all is well", || bus.health().status == Status::Ready).await;
+        assert_eq!(bus.stats().handlers[0].dead_lettered, 3);
+        assert_eq!(calls.count(), 5, "none was handled twice");
+        bus.shutdown().await;
+    }
+}

@@ -104,3 +104,37 @@ pub(crate) mod s3_what_has_not_begun_goes_back_unharmed {
         bus.shutdown().await;
     }
 }
+
+pub(crate) mod s2_a_bus_that_is_dropped_lets_handlers_end {
+    use super::*;
+
+    #[react("s2drop.{what}", timeout = "none")]
+    async fn handles(what: String, mut shutdown: Shutdown, calls: State<Calls>) {
+        calls.add(format!("{what} begun"));
+        shutdown.begins().await;
+        tokio::task::yield_now().await;
+        if what == "hangs" {
+            std::future::pending::<()>().await;
+        }
+        calls.add(format!("{what} ended"));
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let calls = Calls::default();
+        let app = arena.app(module_path!()).state(calls.clone()).grace(Duration::from_millis(300));
+        let bus = app.start().await.unwrap();
+        for what in ["ends", "hangs"] {
+            bus.react(format!("s2drop.{what}"), &()).await.unwrap();
+        }
+        calls.until(2).await;
+        let queue = bus.plan().queues[0].name.trim_start_matches(arena.name("").as_str()).to_owned();
+        drop(bus);
+        calls.until(3).await;
+        assert!(calls.all().contains(&"ends ended".to_owned()), "{:?}", calls.all());
+        // What takes longer than the grace period goes back, and nothing else does.
+        arena.until_ready(&queue, 1).await;
+        assert_eq!(calls.count(), 3, "nobody consumes any more: {:?}", calls.all());
+        let left = arena.take(&queue).await;
+        assert_eq!(left[0].routing_key.as_str(), "s2drop.hangs");
+    }
+}
