@@ -9,6 +9,7 @@ use crate::broker_url::{BrokerUrl, TlsOptions};
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
+use crate::observe::MetricsSettings;
 use crate::provision::Declare;
 use crate::topology::PlanSettings;
 use crate::transport::PUBLISH_TIMEOUT;
@@ -41,10 +42,14 @@ const KNOWN: &[&str] = &[
     "BUS_DECLARE",
     "BUS_EXCHANGE",
     "BUS_EXCLUDE",
+    "BUS_GIT_SHA",
     "BUS_GROUPS",
     "BUS_HTTP",
     "BUS_LOG_FORMAT",
     "BUS_MANAGEMENT_URL",
+    "BUS_METRICS_PREFIX",
+    "BUS_METRICS_SAMPLE",
+    "BUS_METRICS_TOKEN",
     "BUS_OUTPUT",
     "BUS_PREFETCH",
     "BUS_PUBLISH_TIMEOUT",
@@ -99,6 +104,8 @@ pub struct Config {
     /// Whether and where the app answers over HTTP: `BUS_HTTP`. `None` is 127.0.0.1:9464 for `run`, and not at all for
     /// everything else.
     pub http: Option<AdminPort>,
+    /// How metrics are taken and shown: `BUS_METRICS_PREFIX`, `BUS_METRICS_SAMPLE`, `BUS_METRICS_TOKEN` and `BUS_GIT_SHA`.
+    pub metrics: MetricsSettings,
     /// Who watches over the process and wants to be told how it is: `NOTIFY_SOCKET` and `WATCHDOG_USEC`, which systemd sets.
     pub supervisor: Option<Supervisor>,
     /// Names and defaults of what is declared: `BUS_EXCHANGE`, `BUS_TIMEOUT`, `BUS_CONCURRENCY`, `BUS_PREFETCH`.
@@ -150,6 +157,7 @@ impl Default for Config {
             management_url: None,
             tls: TlsOptions::default(),
             http: None,
+            metrics: MetricsSettings::default(),
             supervisor: None,
             plan: PlanSettings::default(),
             output: None,
@@ -223,6 +231,7 @@ impl Config {
             management_url: vars.get("BUS_MANAGEMENT_URL").map(str::to_owned),
             tls: vars.tls()?,
             http: vars.http()?,
+            metrics: vars.metrics()?,
             supervisor: vars.supervisor(),
             output: vars.get("BUS_OUTPUT").map(str::to_owned),
             log_format: vars.get("BUS_LOG_FORMAT").map(str::to_owned),
@@ -281,7 +290,7 @@ impl Config {
     pub(crate) fn rebased(mut self, from: &Self, onto: &Self) -> Self {
         rebase!(Config self, from, onto;
             broker_url, broker_from, require_broker, handlers, exclude, groups, wait_for_broker, grace, ack_timeout,
-            publish_timeout, declare, management_url, tls, http, supervisor, output, log_format;
+            publish_timeout, declare, management_url, tls, http, metrics, supervisor, output, log_format;
             but plan, warnings, origins);
         rebase!(PlanSettings self.plan, from.plan, onto.plan;
             prefix, audit, react, messages, timeout, retry, concurrency, prefetch, overrides, instance; but);
@@ -359,6 +368,8 @@ mod tests {
             ("AMQP_URL_FILE", "/nowhere/at/all"),
             ("BUS_TLS_KEY", "/etc/key.pem"),
             ("BUS_HTTP", "here"),
+            ("BUS_METRICS_PREFIX", "my-app"),
+            ("BUS_METRICS_SAMPLE", "2"),
         ];
         for (name, value) in table {
             let error = from(&[(name, value)]).unwrap_err();

@@ -1,10 +1,17 @@
 //! What has happened so far, in numbers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::breaker::{Breaker, BreakerState};
+use crate::outcome::DeadLetterReason;
 use crate::topology::HandlerEntry;
+
+mod ending;
+mod histogram;
+
+pub(crate) use ending::{Ending, Sending};
+pub(crate) use histogram::{Distribution, Histogram};
 
 /// What one handler has done so far, and its breaker. Relaxed: each number is exact, but they are not read at one instant.
 #[derive(Debug, Default)]
@@ -27,6 +34,22 @@ pub(crate) struct Counters {
     pub(crate) expired: Counter,
     /// Messages whose copies the broker does not take: for a retry, or for the dead letters.
     pub(crate) held_back: Gauge,
+    /// Attempts that failed, by [`Ending`].
+    pub(crate) failures: [Counter; Ending::ALL.len()],
+    /// Copies for another attempt that were published without a delay.
+    pub(crate) retried_at_once: Counter,
+    /// Copies for another attempt that waited.
+    pub(crate) retried_later: Counter,
+    /// Messages that went to the dead letters, by reason.
+    pub(crate) dead: [Counter; DeadLetterReason::ALL.len()],
+    pub(crate) in_flight: Gauge,
+    pub(crate) last_handled: TimeStamp,
+    /// How long calls took, by [`Ending`].
+    pub(crate) durations: [Histogram; Ending::ALL.len()],
+    /// From when a message was published until it was handled.
+    pub(crate) critical_time: Histogram,
+    /// From when a message was published until its handler was called.
+    pub(crate) queue_time: Histogram,
 }
 
 /// The counters of the commands that an app has executed.
@@ -39,26 +62,64 @@ pub(crate) struct CommandCounters {
 }
 
 impl Counters {
-    pub(crate) fn of(entry: &HandlerEntry) -> Self {
+    /// Those of a handler, which nobody else is told.
+    pub(crate) fn with_breaker(entry: &HandlerEntry) -> Self {
         Self { breaker: Breaker::new(entry.breaker), ..Self::default() }
+    }
+
+    /// An attempt has ended.
+    pub(crate) fn ended(&self, ending: Ending) {
+        if let (false, Some(failures)) = (ending == Ending::Done, self.failures.get(ending as usize)) {
+            failures.add_one();
+        }
+    }
+
+    /// A message went to the dead letters.
+    pub(crate) fn dead_letter(&self, reason: DeadLetterReason) {
+        self.dead_lettered.add_one();
+        if let Some(dead) = self.dead.get(reason as usize) {
+            dead.add_one();
+        }
+    }
+
+    /// A copy for another attempt was published.
+    pub(crate) fn retry(&self, delay: Duration) {
+        self.retried.add_one();
+        if delay.is_zero() { self.retried_at_once.add_one() } else { self.retried_later.add_one() }
     }
 }
 
 /// A number that only grows.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
+#[derive(Debug)]
+pub(crate) struct Counter {
+    value: AtomicU64,
+    /// The program's own recorder, where it has one.
+    mirror: metrics::Counter,
+}
+
+impl Default for Counter {
+    fn default() -> Self {
+        Self::mirrored(metrics::Counter::noop())
+    }
+}
 
 impl Counter {
+    /// One that passes on what it is told.
+    pub(crate) fn mirrored(mirror: metrics::Counter) -> Self {
+        Self { value: AtomicU64::new(0), mirror }
+    }
+
     pub(crate) fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add(1);
     }
 
     pub(crate) fn add(&self, count: usize) {
-        self.0.fetch_add(count as u64, Ordering::Relaxed);
+        self.value.fetch_add(count as u64, Ordering::Relaxed);
+        self.mirror.increment(count as u64);
     }
 
     pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.value.load(Ordering::Relaxed)
     }
 }
 
@@ -75,8 +136,40 @@ impl Gauge {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// One more for as long as the guard lives.
+    pub(crate) fn enter(&self) -> impl Drop + '_ {
+        struct Inside<'g>(&'g Gauge);
+        impl Drop for Inside<'_> {
+            fn drop(&mut self) {
+                self.0.take_one();
+            }
+        }
+        self.add_one();
+        Inside(self)
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// When something happened last.
+#[derive(Debug, Default)]
+pub(crate) struct TimeStamp(AtomicU64);
+
+impl TimeStamp {
+    pub(crate) fn set(&self, at: SystemTime) {
+        let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.0.store(u64::try_from(since.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// In seconds since 1970; 0 when it never did.
+    pub(crate) fn get(&self) -> f64 {
+        Duration::from_millis(self.0.load(Ordering::Relaxed)).as_secs_f64()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use crate::envelope::{Envelope, Headers, header};
 use crate::extract::Context;
@@ -141,6 +142,22 @@ impl Metadata {
     #[must_use]
     pub fn properties(&self) -> &crate::envelope::Properties {
         &self.envelope.properties
+    }
+
+    /// When it was published. On the wire that is in whole seconds, and an id that Bus has made says it better.
+    pub(crate) fn published_at(&self) -> Option<SystemTime> {
+        let properties = &self.envelope.properties;
+        let whole = properties.timestamp?;
+        let since = whole.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        if since.subsec_nanos() > 0 {
+            return Some(whole);
+        }
+        let id = properties.message_id.as_deref().and_then(|id| uuid::Uuid::try_parse(id).ok());
+        let Some(made) = id.and_then(|id| id.get_timestamp()) else { return Some(whole) };
+        let (seconds, nanos) = made.to_unix();
+        let exact = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos);
+        let is_of_that_second = exact.duration_since(whole).is_ok_and(|since| since < Duration::from_secs(1));
+        Some(if is_of_that_second { exact } else { whole })
     }
 
     /// The length of its body, in bytes.

@@ -14,7 +14,8 @@ use crate::envelope::{Envelope, Text, header};
 use crate::error::{Error, ErrorKind};
 use crate::extract::StateMap;
 use crate::idempotency::Idempotency;
-use crate::publish::{Draft, Pressure};
+use crate::observe::Meters;
+use crate::publish::{Draft, Importance, Pressure};
 use crate::settling::Settling;
 use crate::shutdown::Shutdown;
 use crate::topology::{PlanSettings, delay, naming};
@@ -53,6 +54,7 @@ pub(crate) struct Hub {
     pub(crate) observer: Option<Observer>,
     pub(crate) pressure: Pressure,
     pub(crate) idempotency: Idempotency,
+    pub(crate) meters: Meters,
     published: AtomicU64,
     unroutable: AtomicU64,
     window: Semaphore,
@@ -89,6 +91,7 @@ impl Hub {
             observer: None,
             pressure: Pressure::default(),
             idempotency: Idempotency::default(),
+            meters: Meters::default(),
             published: AtomicU64::new(0),
             unroutable: AtomicU64::new(0),
             window: Semaphore::new(IN_FLIGHT_MAX),
@@ -142,6 +145,9 @@ impl Hub {
         let publish = async {
             let _permit = self.window.acquire().await;
             let confirmed = self.transport.publish(Arc::clone(&envelope)).await;
+            if confirmed.as_ref().is_err_and(|error| error.kind() == ErrorKind::Nacked) {
+                self.meters.exchange(&envelope.exchange).nacked.add_one();
+            }
             if let (Ok(_), Some(observer)) = (&confirmed, &self.observer) {
                 observer(&envelope);
             }
@@ -159,7 +165,15 @@ impl Hub {
 
     /// Sends a draft, by way of the ladder when it is delayed, and judges what it means when no queue wants it.
     pub(crate) async fn send_draft(&self, draft: Draft) -> Result<(), Error> {
-        let Draft { mut envelope, delay, importance, has_own_id: _ } = draft;
+        let (meter, watch) = (self.meters.sent(draft.subject), self.meters.watch());
+        let sent = self.send_and_judge(draft).await;
+        meter.ended(&sent, watch);
+        sent
+    }
+
+    async fn send_and_judge(&self, draft: Draft) -> Result<(), Error> {
+        let Draft { mut envelope, delay, importance, subject, has_own_id: _ } = draft;
+        let exchange = self.meters.exchange(&envelope.exchange);
         let topic = format!("{}:{}", envelope.exchange, envelope.routing_key);
         let confirmation = match delay {
             Some(delay) => {
@@ -170,8 +184,12 @@ impl Hub {
             None => self.send_awaited(Arc::new(envelope)).await?,
         };
         self.published.fetch_add(1, Ordering::Relaxed);
+        self.meters.sent(subject).confirmed();
         if confirmation == Confirmation::Unroutable {
             self.unroutable.fetch_add(1, Ordering::Relaxed);
+            if importance != Importance::Silent {
+                exchange.unroutable.add_one();
+            }
             return importance.judge_unroutable(self, &topic);
         }
         Ok(())

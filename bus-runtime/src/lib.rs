@@ -56,6 +56,9 @@ mod settling;
 mod shutdown;
 mod worker;
 
+// What can be seen from outside.
+mod observe;
+
 // Dead letters, and the language that chooses among them.
 pub mod dead_letters;
 pub mod expression;
@@ -128,6 +131,7 @@ pub use idempotency::{Claim, IdempotencyStore, MemoryStore};
 pub use instances::Instances;
 pub use message::{Command, Event, Kind, Message, MessageKind, MessageType, Publishable, Task};
 pub use names::{ExchangeName, NameError, QueueName, RoutingKey};
+pub use observe::MetricsSettings;
 pub use outcome::{
     DeadLetterReason, Disposition, HandlerError, IntoHandlerError, IntoOutcome, IntoOutcomeOf, IntoOutcomes,
     IntoOutcomesOf, Outcome, Outcomes, Rejection, ack, nack, reject, requeue, retry, retry_later,

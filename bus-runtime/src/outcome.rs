@@ -115,6 +115,20 @@ pub enum DeadLetterReason {
 }
 
 impl DeadLetterReason {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Rejected,
+        Self::Failed,
+        Self::Permanent,
+        Self::Malformed,
+        Self::Decode,
+        Self::TooLarge,
+        Self::UnknownType,
+        Self::Routing,
+        Self::NoInstance,
+        Self::Missing,
+    ];
+
     /// One word, as it stands in the header `bus-reason`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

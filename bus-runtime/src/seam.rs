@@ -20,10 +20,15 @@ pub(crate) fn now() -> Instant {
 
 /// The present, as people and other machines tell it. It moves with [`now`], so that paused tests see it stand still.
 pub(crate) fn wall_clock() -> SystemTime {
+    wall_clock_at(now())
+}
+
+/// What [`wall_clock`] said, or will say, at this point in time.
+pub(crate) fn wall_clock_at(time: Instant) -> SystemTime {
     static ORIGIN: LazyLock<(std::time::Instant, SystemTime)> =
         LazyLock::new(|| (std::time::Instant::now(), SystemTime::now()));
     let (started, at) = *ORIGIN;
-    match now().into_std().checked_duration_since(started) {
+    match time.into_std().checked_duration_since(started) {
         Some(since) => at + since,
         None => at,
     }

@@ -42,6 +42,10 @@ mod input;
 mod instances;
 #[path = "handlers/layers.rs"]
 mod layers;
+#[path = "handlers/levels.rs"]
+mod levels;
+#[path = "handlers/metrics.rs"]
+mod metrics;
 #[path = "handlers/nested.rs"]
 mod nested;
 #[path = "handlers/ordering.rs"]
@@ -204,6 +208,14 @@ on_both! {
     batch::an_interrupted_batch_goes_back,
     health::ready_then_draining,
     health::a_worker_that_ended_is_dead,
+    metrics::o5_every_metric_is_there_before_the_first_message,
+    metrics::o5_publishes_and_calls_are_counted,
+    metrics::o5_failures_are_counted_by_their_reason,
+    levels::o5_levels_rise_and_fall,
+    levels::o5_a_breaker_is_shown,
+    metrics::o5_what_came_back_and_what_was_interrupted,
+    levels::a_token_opens_the_metrics,
+    levels::a_prefix_and_a_sample,
     failures::l4_error_handlers_that_fail_do_not_recurse,
     settling::l2_publish_and_wait_sees_the_whole_cascade,
     settling::l2_a_handler_cannot_wait_for_what_it_publishes,

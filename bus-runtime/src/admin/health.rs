@@ -48,7 +48,7 @@ fn answer(seen: &Seen, from: FromHere, headers: &HeaderMap, is_well: fn(&Health)
 }
 
 /// Whether the host that the client asks for is this machine, by an address or as `localhost`.
-fn names_this_machine(headers: &HeaderMap) -> bool {
+pub(super) fn names_this_machine(headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
     let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((name, _)) => name,

@@ -8,6 +8,8 @@ use crate::error::{Error, ErrorKind};
 #[cfg(feature = "admin")]
 mod health;
 #[cfg(feature = "admin")]
+mod metrics;
+#[cfg(feature = "admin")]
 mod serve;
 
 #[cfg(feature = "admin")]

@@ -14,7 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::{AdminPort, DEFAULT_ADDRESS, health};
+use super::{AdminPort, DEFAULT_ADDRESS, health, metrics};
 use crate::app::Running;
 use crate::error::{Error, ErrorKind};
 use crate::seam;
@@ -64,7 +64,7 @@ impl Admin {
             .with_help("choose another with --http or BUS_HTTP, or switch it off: --http off")
             .with_source(error)),
             Err(error) => {
-                tracing::warn!(%error, help = "choose another with --http or BUS_HTTP, or switch it off: --http off", "the admin port {address} cannot be opened: health is not served");
+                tracing::warn!(%error, help = "choose another with --http or BUS_HTTP, or switch it off: --http off", "the admin port {address} cannot be opened: health and metrics are not served");
                 Ok(None)
             }
         }
@@ -139,5 +139,7 @@ fn router(seen: Seen) -> Router {
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/healthz", get(health::all))
+        .route("/metrics", get(metrics::text))
+        .route("/metrics.json", get(metrics::json))
         .with_state(seen)
 }

@@ -19,10 +19,15 @@ use crate::counters::{Counters, HandlerStats, Stats};
 use crate::dead_letters::DeadLetters;
 use crate::error::Error;
 use crate::hub::Hub;
+use crate::message::{Message, MessageType};
 use crate::middleware::Layers;
 use crate::names::QueueName;
+use crate::observe::Meters;
+#[cfg(feature = "admin")]
+use crate::observe::{Looked, MetricsSettings};
 use crate::provision::{self, Declare};
 use crate::publish::{Pressure, Publisher};
+use crate::registration::MessageRegistration;
 use crate::rename;
 use crate::seam;
 use crate::topology::patience::{Patience, patience};
@@ -31,7 +36,7 @@ use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{
     ConnectionStatus, ConsumeOptions, Consumer, Standing, Transport, TransportDescription,
 };
-use crate::worker::{self, Lookouts, Member, Phase, Worker};
+use crate::worker::{self, HandlerFailed, Lookouts, Member, Phase, Worker};
 
 /// A running app. It publishes, through [`Publisher`], and is shut down with [`shutdown`](Self::shutdown).
 ///
@@ -62,6 +67,12 @@ pub(crate) struct Running {
     pub(crate) plan: Plan,
     pub(crate) counters: Vec<Arc<Counters>>,
     pub(crate) embedded: Option<EmbeddedBroker>,
+    #[cfg(feature = "admin")]
+    pub(crate) version: Option<String>,
+    #[cfg(feature = "admin")]
+    pub(crate) metrics: MetricsSettings,
+    #[cfg(feature = "admin")]
+    pub(crate) looked: Looked,
     /// What tells whether each queue is consumed.
     lookouts: Arc<Lookouts>,
     /// The tasks that end with the app, and not before.
@@ -130,11 +141,19 @@ pub(super) async fn prepare(
     hub.observer = app.observer;
     hub.pressure = Pressure::of(&plan);
     hub.idempotency = app.idempotency;
+    let types = message_types(&plan);
+    hub.meters = Meters::new(&plan, &config.plan, &types, config.metrics.one_of);
     let running = Running {
         hub: Arc::new(hub),
         counters: plan.handlers.iter().map(|entry| Arc::new(Counters::of(entry))).collect(),
         plan,
         embedded,
+        #[cfg(feature = "admin")]
+        version: app.version,
+        #[cfg(feature = "admin")]
+        metrics: config.metrics,
+        #[cfg(feature = "admin")]
+        looked: Looked::default(),
         lookouts: Arc::default(),
         tasks: Mutex::default(),
         phase: watch::Sender::new(Phase::Running),
@@ -152,6 +171,14 @@ pub(super) async fn prepare(
         admin: None,
     };
     Ok((bus, app.layers))
+}
+
+/// The message types that the program may publish, and those that it handles.
+fn message_types(plan: &Plan) -> Vec<MessageType> {
+    let linked = MessageRegistration::linked().map(|registration| registration.message);
+    let handled = plan.handlers.iter().filter_map(|entry| entry.message);
+    // What Bus itself publishes is counted nowhere.
+    linked.chain(handled).filter(|message| message.topic != HandlerFailed::TOPIC).collect()
 }
 
 impl Bus {

@@ -85,6 +85,7 @@ impl Bus {
             running.join(due).await;
         }
         let interrupted = interrupted + running.join_commands().await;
+        running.hub.meters.interrupted.add(interrupted);
         for mover in std::mem::take(&mut self.movers) {
             // What was not moved is still where it was.
             running.join(mover).await;

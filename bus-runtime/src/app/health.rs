@@ -183,7 +183,7 @@ impl Running {
         Some(if stands_still { format!("{text}; the queue stands still until it does") } else { text })
     }
 
-    fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.hub.is_stopping() || *self.phase.borrow() != Phase::Running
     }
 }

@@ -54,11 +54,19 @@ pub(super) fn watch(running: &Running, hooks: LevelHooks) {
     if bounded.is_empty() {
         return;
     }
+    let hub = Arc::clone(&running.hub);
+    let tell = move |level: &QueueLevel| {
+        if let Some(meters) = hub.meters.queue(&level.queue) {
+            meters.is_high.set(u64::from(level.mark == WaterMark::High));
+        }
+        hooks.tell(level);
+    };
+    let tell = Arc::new(tell);
     let listener: LevelListener = {
-        let (bounded, hooks) = (bounded.clone(), hooks.clone());
+        let (bounded, tell) = (bounded.clone(), Arc::clone(&tell));
         Arc::new(move |level| {
             if bounded.iter().any(|(name, _)| *name == level.queue) {
-                hooks.tell(level);
+                tell(level);
             }
         })
     };
@@ -76,7 +84,7 @@ pub(super) fn watch(running: &Running, hooks: LevelHooks) {
                     let Ok(Some(state)) = hub.transport.inspect(queue).await else { continue };
                     if let Some(mark) = water.passes(state.ready, *max_length) {
                         let (queue, ready) = (queue.clone(), state.ready);
-                        hooks.tell(&QueueLevel { queue, mark, ready, max_length: *max_length });
+                        tell(&QueueLevel { queue, mark, ready, max_length: *max_length });
                     }
                 }
                 seam::sleep(LOOK_EVERY).await;

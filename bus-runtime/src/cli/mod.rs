@@ -17,6 +17,7 @@ mod codes;
 mod config;
 mod describe;
 mod dlq;
+mod docs;
 mod doctor;
 mod drift;
 mod explain;
@@ -162,6 +163,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Show, compare, declare or export the exchanges, queues and bindings that the handlers need
     Topology(topology::TopologyArgs),
+    /// Write files about the handlers for other programs: alerts for Prometheus, a dashboard for Grafana
+    Docs(docs::DocsArgs),
     /// Write a file that RabbitMQ imports (the same as `topology export`)
     Definitions(topology::ExportArgs),
 }
@@ -253,6 +256,7 @@ impl App {
             Command::Check(arguments) => check::check(app, &arguments, format),
             Command::Doctor(arguments) => doctor::doctor(app, &arguments, format),
             Command::Topology(arguments) => topology::topology(app, &arguments, format),
+            Command::Docs(arguments) => docs::docs(&app, &arguments),
             Command::Definitions(arguments) => topology::export(&app, &arguments),
         }
     }
@@ -322,6 +326,14 @@ const BLOCKING_GRACE: std::time::Duration = std::time::Duration::from_millis(100
 #[cfg(feature = "admin")]
 fn admin_port(text: &str) -> Result<crate::admin::AdminPort, String> {
     crate::admin::AdminPort::parse(text).map_err(|error| {
+        let help = error.help().unwrap_or_default();
+        format!("{error}: {help}")
+    })
+}
+
+/// Reads what the names of metrics begin with.
+fn metrics_prefix(text: &str) -> Result<String, String> {
+    crate::MetricsSettings::prefix(text).map_err(|error| {
         let help = error.help().unwrap_or_default();
         format!("{error}: {help}")
     })

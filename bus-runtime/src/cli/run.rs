@@ -41,10 +41,13 @@ pub struct RunArgs {
     /// What is declared at start: everything, what is missing, or nothing but a check [env: BUS_DECLARE]
     #[arg(long, value_enum, value_name = "WHEN")]
     declare: Option<Declare>,
-    /// Where health is served over HTTP: an address, a port or `off`; 127.0.0.1:9464 without it [env: BUS_HTTP]
+    /// Where health and metrics are served over HTTP: an address, a port or `off`; 127.0.0.1:9464 without it [env: BUS_HTTP]
     #[cfg(feature = "admin")]
     #[arg(long, value_name = "ADDRESS", value_parser = super::admin_port)]
     http: Option<AdminPort>,
+    /// What stands in front of the names of all metrics [env: BUS_METRICS_PREFIX]
+    #[arg(long, value_name = "PREFIX", value_parser = super::metrics_prefix)]
+    metrics_prefix: Option<String>,
     /// Run `doctor` first, and start only when nothing has failed
     #[arg(long)]
     check: bool,
@@ -77,6 +80,8 @@ pub(super) fn run(mut app: App, arguments: &RunArgs) -> ExitCode {
         }
     }
     super::log::install_panic_hook();
+    #[cfg(feature = "admin")]
+    crate::observe::install();
     let ran = block_on(async { if arguments.once { once(app).await } else { until_signal(app).await } });
     match ran.and_then(|ran| ran) {
         Ok(drained) if drained.is_clean() => ExitCode::SUCCESS,
@@ -122,6 +127,9 @@ impl RunArgs {
             #[cfg(feature = "admin")]
             {
                 config.http = self.http.or(config.http).or(Some(AdminPort::Default));
+            }
+            if let Some(prefix) = &self.metrics_prefix {
+                config.metrics.prefix.clone_from(prefix);
             }
             config.grace = self.shutdown_grace.unwrap_or(config.grace);
         });

@@ -66,6 +66,7 @@ impl<R: DeserializeOwned + 'static> IntoFuture for Execute<R> {
         Box::pin(async move {
             let (hub, draft) = draft?;
             hub.commands.executed.add_one();
+            hub.meters.sent(draft.subject).confirmed.add_one();
             let replied = execute(&hub, draft, timeout).await;
             match &replied {
                 Err(error) if error.kind() == ErrorKind::TimedOut => hub.commands.timed_out.add_one(),

@@ -67,6 +67,10 @@ impl Config {
                     None => (Value::Null, "127.0.0.1:9464 for run, else off".to_owned()),
                 },
             ),
+            set("BUS_METRICS_PREFIX", text(Some(self.metrics.prefix.clone()))),
+            set("BUS_METRICS_SAMPLE", share(self.metrics.one_of)),
+            set("BUS_METRICS_TOKEN", text(self.metrics.token.as_ref().map(|_| "***".to_owned()))),
+            set("BUS_GIT_SHA", text(self.metrics.git.clone())),
             set(
                 "BUS_MANAGEMENT_URL",
                 match &self.management_url {
@@ -88,6 +92,12 @@ impl Config {
             ),
         ]
     }
+}
+
+/// One of so many as a share.
+fn share(one_of: u32) -> (Value, String) {
+    let share = if one_of == 0 { 0.0 } else { 1.0 / f64::from(one_of) };
+    (json!(share), share.to_string())
 }
 
 impl Config {

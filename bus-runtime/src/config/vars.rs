@@ -9,6 +9,7 @@ use super::{KNOWN, Supervisor, URL_VARIABLES, closest, file, overrides, parse_du
 use crate::admin::AdminPort;
 use crate::broker_url::{BrokerUrl, TlsOptions};
 use crate::error::{Error, ErrorKind};
+use crate::observe::MetricsSettings;
 use crate::provision::Declare;
 
 /// Where a setting comes from.
@@ -112,6 +113,22 @@ impl Vars {
         self.get("BUS_HTTP")
             .map(|text| AdminPort::parse(text).map_err(|error| named(&self.label("BUS_HTTP"), &error)))
             .transpose()
+    }
+
+    pub(super) fn metrics(&self) -> Result<MetricsSettings, Error> {
+        let text = |name| self.get(name).map(str::to_owned);
+        let (token, git) = (text("BUS_METRICS_TOKEN"), text("BUS_GIT_SHA"));
+        let mut metrics = MetricsSettings { token, git, ..MetricsSettings::default() };
+        let named = |name, error| named(&self.label(name), &error);
+        if let Some(prefix) = self.get("BUS_METRICS_PREFIX") {
+            metrics.prefix =
+                MetricsSettings::prefix(prefix).map_err(|error| named("BUS_METRICS_PREFIX", error))?;
+        }
+        if let Some(share) = self.get("BUS_METRICS_SAMPLE") {
+            metrics.one_of =
+                MetricsSettings::sample(share).map_err(|error| named("BUS_METRICS_SAMPLE", error))?;
+        }
+        Ok(metrics)
     }
 
     pub(super) fn supervisor(&self) -> Option<Supervisor> {

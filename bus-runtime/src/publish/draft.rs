@@ -8,6 +8,7 @@ use super::AndSettle;
 use crate::envelope::{Envelope, HeaderValue, Text, header};
 use crate::error::{Error, ErrorKind};
 use crate::hub::Hub;
+use crate::observe::SentAs;
 use crate::scope::Scope;
 use crate::transport::BoxFuture;
 
@@ -17,6 +18,7 @@ pub(crate) struct Draft {
     pub(crate) envelope: Envelope,
     pub(crate) delay: Option<Duration>,
     pub(crate) importance: Importance,
+    pub(crate) subject: SentAs,
     /// The caller chose the message id.
     pub(crate) has_own_id: bool,
 }

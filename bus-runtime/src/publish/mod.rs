@@ -6,8 +6,8 @@ mod pressure;
 mod publisher;
 
 pub use and_settle::AndSettle;
-pub(crate) use draft::Draft;
 pub use draft::Publish;
+pub(crate) use draft::{Draft, Importance};
 pub(crate) use pressure::Pressure;
 pub use publisher::Publisher;
 pub(crate) use publisher::here;

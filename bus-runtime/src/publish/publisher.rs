@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::hub::Hub;
 use crate::message::{Command, Kind, Message, MessageKind, Publishable};
 use crate::names::{ExchangeName, RoutingKey};
+use crate::observe::SentAs;
 use crate::scope::{CURRENT, Scope};
 
 /// The app that `run()` has started, for `message.publish()` outside of handlers.
@@ -70,7 +71,12 @@ impl Publisher {
     /// # Errors
     /// (when awaited) [`Unroutable`](ErrorKind::Unroutable) when no queue takes it; else as [`publish`](Self::publish).
     pub fn audit<B: Serialize + ?Sized>(&self, key: impl AsRef<str>, body: &B) -> Publish {
-        let draft = self.encoded(|hub| &hub.settings.audit, key.as_ref(), body, Importance::Required);
+        let draft = self.encoded(
+            |hub| &hub.settings.audit,
+            key.as_ref(),
+            body,
+            (Importance::Required, SentAs::Audit),
+        );
         Publish::new(draft, self.0.clone())
     }
 
@@ -79,7 +85,8 @@ impl Publisher {
     /// # Errors
     /// (when awaited) as [`publish`](Self::publish).
     pub fn react<B: Serialize + ?Sized>(&self, key: impl AsRef<str>, body: &B) -> Publish {
-        let draft = self.encoded(|hub| &hub.settings.react, key.as_ref(), body, Importance::Counted);
+        let draft =
+            self.encoded(|hub| &hub.settings.react, key.as_ref(), body, (Importance::Counted, SentAs::React));
         Publish::new(draft, self.0.clone())
     }
 
@@ -95,7 +102,13 @@ impl Publisher {
     ) -> Publish {
         let draft = self.hub().and_then(|hub| {
             let exchange = ExchangeName::new(exchange)?;
-            Ok(self.draft(&hub, exchange, RoutingKey::new(key)?, body.into(), Importance::Required))
+            Ok(self.draft(
+                &hub,
+                exchange,
+                RoutingKey::new(key)?,
+                body.into(),
+                (Importance::Required, SentAs::Raw),
+            ))
         });
         Publish::new(draft, self.0.clone())
     }
@@ -144,8 +157,12 @@ impl Publisher {
             MessageKind::Event => Importance::Counted,
             MessageKind::Task | MessageKind::Command => Importance::Required,
         };
-        let mut draft =
-            self.encoded(|hub| M::EXCHANGE.unwrap_or(&hub.settings.messages), M::TOPIC, message, importance)?;
+        let mut draft = self.encoded(
+            |hub| M::EXCHANGE.unwrap_or(&hub.settings.messages),
+            M::TOPIC,
+            message,
+            (importance, SentAs::Typed(M::TOPIC)),
+        )?;
         let properties = &mut draft.envelope.properties;
         properties.message_type = Some(Text::Borrowed(M::TOPIC));
         properties.priority = M::PRIORITY;
@@ -159,7 +176,7 @@ impl Publisher {
         exchange: impl FnOnce(&Hub) -> &str,
         key: &str,
         body: &B,
-        importance: Importance,
+        (importance, subject): (Importance, SentAs),
     ) -> Result<Draft, Error> {
         let hub = self.hub()?;
         let exchange = hub.settings.exchange(exchange(&hub))?;
@@ -167,7 +184,7 @@ impl Publisher {
         let body = serde_json::to_vec(body).map_err(|error| {
             Error::new(ErrorKind::Codec, format!("can't encode the body of `{key}`")).with_source(error)
         })?;
-        let mut draft = self.draft(&hub, exchange, key, body.into(), importance);
+        let mut draft = self.draft(&hub, exchange, key, body.into(), (importance, subject));
         draft.envelope.properties.content_type = Some(Text::Borrowed(JSON));
         Ok(draft)
     }
@@ -178,7 +195,7 @@ impl Publisher {
         exchange: ExchangeName,
         key: RoutingKey,
         body: Bytes,
-        importance: Importance,
+        (importance, subject): (Importance, SentAs),
     ) -> Draft {
         let mut envelope = Envelope::new(exchange, key, body);
         envelope.properties.persistent = true;
@@ -188,7 +205,7 @@ impl Publisher {
         if let Via::Scope(scope) = &self.0 {
             scope.inherit(&mut envelope);
         }
-        Draft { envelope, delay: None, importance, has_own_id: false }
+        Draft { envelope, delay: None, importance, subject, has_own_id: false }
     }
 }
 

@@ -95,6 +95,23 @@ impl HandlerEntry {
         self.kind == HandlerKind::Message(MessageKind::Command)
     }
 
+    /// Whether its messages have exactly one handler: tasks and commands.
+    pub(crate) fn is_for_one(&self) -> bool {
+        matches!(self.kind, HandlerKind::Message(kind) if kind.wants_one_handler())
+    }
+
+    /// What its messages are, where that has to be one of a few: the topic of their type, else `audit` or `react`.
+    pub(crate) fn type_label(&self) -> &str {
+        self.message.map_or(self.kind.as_str(), |message| message.topic)
+    }
+
+    /// Where its messages come from, as one name that does not depend on the message: exchange, binding key and queue.
+    pub(crate) fn destination_template(&self) -> String {
+        let key = self.keys.first().map_or("", |key| key.key.as_str());
+        let parts = [self.exchange.as_str(), key, self.queue.as_str()];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(":")
+    }
+
     /// Whether a message of this type and routing key is for it.
     pub(crate) fn wants(&self, exchange: &str, routing_key: &str, message_type: Option<&str>) -> bool {
         let of_this_type = match (&self.message, message_type) {

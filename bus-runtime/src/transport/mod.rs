@@ -171,6 +171,11 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// Whether the broker can be talked to right now.
     fn status(&self) -> ConnectionStatus;
 
+    /// How often a connection was lost and made again.
+    fn reconnects(&self) -> u64 {
+        0
+    }
+
     /// What the broker and the transport have agreed upon; `None` where nothing is limited.
     fn limits(&self) -> Option<Limits> {
         None

@@ -13,7 +13,7 @@ use super::member::Stack;
 use super::stuck::Stuck;
 use crate::arrival::Arrival;
 use crate::breaker::BreakerState;
-use crate::counters::Counters;
+use crate::counters::{Counters, Ending};
 use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::hub::Hub;
@@ -145,6 +145,9 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
 async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
     let Call { entry, counters, scope, future, instance } = call;
     counters.called.add_one();
+    let in_flight = counters.in_flight.enter();
+    let watch = hub.meters.watch();
+    counters.begin(arrival, watch);
     let span = tracing::info_span!(
         "consume",
         handler = %entry.name,
@@ -159,9 +162,11 @@ async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<
         Ok(Err(error)) => judged(Outcome::Failed(HandlerError::new(error))),
         Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
     };
+    drop(in_flight);
     if scope.is_interrupted() {
         return None;
     }
+    counters.end(&outcome, arrival, watch);
     let stuck = scope.goes_on().map(|returned| Stuck::new(&entry, &counters, returned));
     let Closed { drafts, sent, acknowledged } = scope.close();
     counters.published.add(sent);
@@ -196,7 +201,12 @@ fn explicit(entry: &HandlerEntry, outcome: Outcome, acknowledged: bool) -> Outco
 /// Tells whoever wants to know what became of a call: hook and log.
 pub(super) fn judge(arrival: &Arrival, judged: Judged) -> Judged {
     report(&judged, arrival);
-    let changed = judged.counters.breaker.note(&judged.outcome, crate::seam::now());
+    let now = crate::seam::now();
+    judged.counters.ended(Ending::of(&judged.outcome));
+    if judged.outcome.is_success() {
+        judged.counters.last_handled.set(crate::seam::wall_clock_at(now));
+    }
+    let changed = judged.counters.breaker.note(&judged.outcome, now);
     report_breaker(&judged.entry, changed);
     judged
 }

@@ -30,6 +30,8 @@ pub(super) struct Job {
     calls: Vec<Called>,
     /// Why it is settled without any call.
     refused: Option<Refused>,
+    /// Those of the first handler of the queue, for what no handler is called for.
+    first: Arc<Counters>,
 }
 
 /// What becomes of a message that no handler is called for.
@@ -61,7 +63,8 @@ impl Job {
         let arrival = Arrival::of(envelope, &queue.name, redelivered);
         let right = Arc::new(Right::new(settler));
         let case = Case { hub: Arc::clone(hub), queue: Arc::clone(queue), arrival, right, depth: 0 };
-        let mut job = Self { case, calls: Vec::new(), refused: None };
+        let first = members.first().map(|member| Arc::clone(&member.counters)).unwrap_or_default();
+        let mut job = Self { case, calls: Vec::new(), refused: None, first };
         if arrival::size(job.case.arrival.metadata.headers()) > arrival::HEADERS_MAX {
             let too_large = "the headers are too large";
             let outcome = Outcome::DeadLetter(DeadLetterReason::TooLarge, too_large.into());
@@ -157,10 +160,15 @@ impl Job {
             }
             // A copy with its story would not fit into a frame.
             give_up(&self.case).await;
+            self.first.dead_letter(DeadLetterReason::TooLarge);
             return fate::tell(&self.case, Fate::Dead).await;
         }
         let instance = self.case.arrival.instance.clone();
-        let counters = Arc::default();
+        let counters = match &outcome {
+            Outcome::DeadLetter(..) => Arc::clone(&self.first),
+            // What a filter did not want is counted already.
+            _ => Arc::default(),
+        };
         let judged = Judged { entry: first, counters, outcome, instance, acknowledged: false, stuck: None };
         self.settle(vec![judged]).await;
     }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::error::Error;
 use crate::hub::Hub;
+use crate::observe::QueueMeters;
 use crate::seam;
 use crate::topology::QueueEntry;
 use crate::transport::{ConsumeOptions, Consumer, Incoming};
@@ -69,6 +70,7 @@ pub(crate) struct Worker {
     running: JoinSet<()>,
     lookouts: Arc<Lookouts>,
     pace: Pace,
+    meters: Option<Arc<QueueMeters>>,
 }
 
 impl Worker {
@@ -86,7 +88,21 @@ impl Worker {
             _ => Arc::new(Semaphore::new(usize::from(queue.prefetch))),
         };
         let (pace, running) = (Pace::of(&members), JoinSet::new());
-        Self { hub, queue, members, slots, locals, in_hand: None, room, lanes, running, lookouts, pace }
+        let meters = hub.meters.queue(&queue.name).cloned();
+        Self {
+            hub,
+            queue,
+            members,
+            slots,
+            locals,
+            in_hand: None,
+            room,
+            lanes,
+            running,
+            lookouts,
+            pace,
+            meters,
+        }
     }
 
     /// Its handlers of commands, to call directly.
@@ -188,6 +204,9 @@ impl Worker {
 
     /// Lets the handlers have a message. One that ends without waiting needs no task of its own.
     async fn begin(&mut self, incoming: Incoming, room: OwnedSemaphorePermit) {
+        if incoming.redelivered {
+            self.meters.iter().for_each(|queue| queue.redelivered.add_one());
+        }
         let job = Job::new(&self.hub, &self.queue, &mut self.members, incoming);
         let handler = job.handler();
         let mut counted = self.hub.in_flight.enter();

@@ -13,7 +13,7 @@ use crate::copies::{self, Failure};
 use crate::counters::Counters;
 use crate::envelope::{Envelope, header};
 use crate::error::{Error, ErrorKind};
-use crate::outcome::Outcome;
+use crate::outcome::{DeadLetterReason, Outcome};
 use crate::policy::JITTER_BUCKETS;
 use crate::seam;
 use crate::settle::{Circumstances, Settlement, after_ack, of_command, settlement, superseded};
@@ -149,6 +149,7 @@ impl Verdicts {
             };
             if let Err(error) = published {
                 tracing::error!(handler = %judged.entry.name, %error, "a copy can't be published; the broker moves the original to the dead letters");
+                judged.counters.dead_letter(DeadLetterReason::TooLarge);
                 return Performed::Refused;
             }
             count(&judged.counters, &judged.outcome, &settlement);
@@ -291,9 +292,9 @@ fn count(counters: &Counters, outcome: &Outcome, settlement: &Settlement) {
         Settlement::Ack => counters.handled.add_one(),
         Settlement::Discard if matches!(outcome, Outcome::Discard) => {}
         Settlement::Discard => counters.discarded.add_one(),
-        Settlement::Retry { .. } => counters.retried.add_one(),
+        Settlement::Retry { delay, .. } => counters.retry(*delay),
         Settlement::Requeue { .. } => counters.requeued.add_one(),
-        Settlement::DeadLetter { .. } => counters.dead_lettered.add_one(),
+        Settlement::DeadLetter { reason, .. } => counters.dead_letter(*reason),
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use bus_runtime::{AdminPort, BrokerUrl};
 use bus_tests::arena::Arena;
 use bus_tests::conformance::eventually;
-use bus_tests::http::get;
+use bus_tests::exposition::Scrape;
+use bus_tests::http::{ask, get};
 use bus_tests::node::RabbitNode;
 
 /// A program that runs, and ends with its test.
@@ -71,6 +72,12 @@ fn answer(at: SocketAddr, question: &str) -> (Option<i32>, String) {
     (output.status.code(), text.lines().next().unwrap_or_default().to_owned())
 }
 
+async fn scrape(at: SocketAddr) -> Scrape {
+    let (status, _, body) = ask(at, "/metrics", &[]).await;
+    assert_eq!(status, 200, "{body}");
+    Scrape::prometheus(&body)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_goes_and_comes() {
     let Some(mut node) = RabbitNode::try_start().await else { return };
@@ -103,9 +110,16 @@ async fn a_broker_that_goes_and_comes() {
         "{told}"
     );
     assert_eq!(answer(at, "live").0, Some(0), "a restart would not bring the broker back");
+    let away = scrape(at).await;
+    assert_eq!(away.value("bus_broker_connected", &[]), Some(0.0));
+    assert_eq!(away.value("bus_consumer_attached", &[("queue", "tickets")]), Some(0.0));
     assert_eq!(answer(at, "ready"), (Some(1), "not_ready".to_owned()));
     node.boot().await;
     until(200).await;
+    let back = scrape(at).await;
+    assert_eq!(back.value("bus_broker_connected", &[]), Some(1.0));
+    assert_eq!(back.value("bus_broker_reconnects_total", &[]), Some(2.0), "one for each connection");
+    assert_eq!(back.value("bus_consumer_attached", &[("queue", "tickets")]), Some(1.0));
     program.terminate();
     assert_eq!(program.end(), 0);
     let (code, told) = answer(at, "live");
@@ -122,6 +136,7 @@ async fn a_broker_that_blocks() {
     let bus = arena.app("no module").http(port).start().await.expect("it starts");
     let at = bus.admin_address().expect("it listens");
     assert_eq!(get(at, "/readyz").await.1["status"], "ready");
+    assert_eq!(scrape(at).await.value("bus_broker_blocked", &[]), Some(0.0));
     node.ctl(&["set_vm_memory_high_watermark", "0"]).await;
     // The broker blocks a connection when it publishes.
     let seen = async {
@@ -129,6 +144,7 @@ async fn a_broker_that_blocks() {
         let (status, told) = get(at, "/readyz").await;
         assert_eq!((status, told["broker"]["connection"].as_str()), (200, Some("blocked")), "{told}");
         assert!(told["problems"][0].as_str().is_some_and(|problem| problem.contains("memory")), "{told}");
+        assert_eq!(scrape(at).await.value("bus_broker_blocked", &[]), Some(1.0));
         node.ctl(&["set_vm_memory_high_watermark", "0.4"]).await;
     };
     let (published, ()) = tokio::join!(async { bus.react("a.b", &()).await }, seen);

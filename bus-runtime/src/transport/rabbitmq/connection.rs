@@ -1,5 +1,6 @@
 //! One supervised connection: it is made, watched, and made again for ever.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -77,6 +78,8 @@ pub(super) struct Link {
     upkeep: Duration,
     /// The last error of an attempt to come back, for those who wait for it in vain.
     trouble: Mutex<Option<String>>,
+    /// How often it has come back.
+    reconnects: AtomicU64,
 }
 
 impl Link {
@@ -103,6 +106,7 @@ impl Link {
             pace,
             upkeep,
             trouble: Mutex::new(None),
+            reconnects: AtomicU64::new(0),
         });
         crate::seam::spawn("rabbitmq-connection", link.clone().keep(live));
         Ok(link)
@@ -110,6 +114,11 @@ impl Link {
 
     pub(super) fn watch(&self) -> watch::Receiver<State> {
         self.state.subscribe()
+    }
+
+    /// How often it has come back.
+    pub(super) fn reconnects(&self) -> u64 {
+        self.reconnects.load(Ordering::Relaxed)
     }
 
     /// The connection, when it stands.
@@ -258,6 +267,7 @@ impl Link {
             match tried {
                 Ok(live) => {
                     self.pace.arrived();
+                    self.reconnects.fetch_add(1, Ordering::Relaxed);
                     tracing::info!(role = self.role.as_str(), host = %live.peer.host, "connected to RabbitMQ again");
                     *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
                     self.state.send_replace(State::Up(live.clone()));

@@ -307,6 +307,10 @@ impl Transport for RabbitMq {
         }
     }
 
+    fn reconnects(&self) -> u64 {
+        self.consuming.reconnects() + self.publishing.reconnects()
+    }
+
     fn limits(&self) -> Option<Limits> {
         self.consuming.live().map(|live| live.limits())
     }
