@@ -196,6 +196,7 @@ on_both! {
     dead_letters::r12_a_full_dead_letter_queue_loses_nothing,
     dead_letters::r12_a_queue_full_of_letters_stands_still_and_goes_on,
     ordering::ordered_by_a_field_keeps_each_key_in_order,
+    ordering::one_at_a_time_keeps_the_order_of_the_queue_whatever_the_keys,
     ordering::ordered_by_a_header_or_a_word,
     ordering::a_retry_leaves_its_place,
     ordering::what_waits_for_its_turn_goes_back,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::admin::{Admin, AdminPort};
@@ -62,7 +62,8 @@ pub struct App {
     state: StateMap,
     instances: GivenInstances,
     layers: Layers,
-    setups: Vec<Setup>,
+    /// Behind a lock for its type alone: with it, the future of `start` can be that of a task.
+    setups: Mutex<Vec<Setup>>,
     registrations: Registrations,
     observer: Option<Observer>,
     level_hooks: LevelHooks,
@@ -87,7 +88,7 @@ pub fn app() -> App {
         state: StateMap::default(),
         instances: GivenInstances::default(),
         layers: Layers::default(),
-        setups: Vec::new(),
+        setups: Mutex::default(),
         registrations: Registrations::Linked,
         observer: None,
         level_hooks: LevelHooks::default(),
@@ -147,7 +148,7 @@ impl App {
         Fut: Future<Output = Result<App, E>> + Send + 'static,
         E: Into<BoxError>,
     {
-        self.setups.push(Box::new(move |app| {
+        self.setups.get_mut().unwrap_or_else(PoisonError::into_inner).push(Box::new(move |app| {
             let prepared = setup(app);
             Box::pin(async move { prepared.await.map_err(Into::into) })
         }));
@@ -420,7 +421,7 @@ impl App {
     }
 
     async fn prepared(mut self) -> Result<Self, Error> {
-        let mut setups = std::mem::take(&mut self.setups);
+        let mut setups = std::mem::take(self.setups.get_mut().unwrap_or_else(PoisonError::into_inner));
         for setup in setups.drain(..) {
             self = setup(self)
                 .await

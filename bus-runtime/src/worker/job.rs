@@ -115,6 +115,10 @@ impl Job {
 
     /// What it has in common with the messages that it must not overtake.
     pub(super) fn key(&self) -> Option<String> {
+        if self.case.queue.concurrency == 1 {
+            // Nothing runs beside another message: looking ahead for other keys would only break the order of the queue.
+            return Some(String::new());
+        }
         lanes::key_of(&self.case.queue, &self.case.arrival)
     }
 

@@ -24,6 +24,10 @@ use crate::transport::Confirmation;
 /// How long a copy that the broker does not take waits before it is offered again: at first, and at most.
 pub(super) const OFFER_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
+/// How long a copy stays away from its queue when that is full: on the ladder, as the original keeps its queue from being
+/// emptied for as long as it is unacknowledged.
+const WHILE_FULL: Duration = Duration::from_secs(1);
+
 /// What became of the copies.
 pub(super) enum Performed {
     /// All are confirmed.
@@ -231,7 +235,12 @@ fn way(case: &Case, entry: &HandlerEntry, delay: Duration) -> (Option<String>, W
 }
 
 /// Publishes a copy; while the broker does not take it, again and again, with the original unacknowledged.
-async fn offer(case: &Case, counters: &Counters, envelope: Envelope, wait: Wait) -> Result<(), Error> {
+async fn offer(
+    case: &Case,
+    counters: &Counters,
+    envelope: Envelope,
+    mut wait: Wait,
+) -> Result<(), Error> {
     if let Wait::Here(delay) = wait {
         seam::sleep(delay).await;
     }
@@ -249,7 +258,12 @@ async fn offer(case: &Case, counters: &Counters, envelope: Envelope, wait: Wait)
             Err(error) if matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::InvalidName) => {
                 return Err(error);
             }
-            Err(error) => error.to_string(),
+            Err(error) => {
+                if error.kind() == ErrorKind::Nacked && comes_back_here(case, &envelope) {
+                    wait = Wait::OnLadder(WHILE_FULL);
+                }
+                error.to_string()
+            }
         };
         let held_back = held_back.get_or_insert_with(|| HeldBack::new(counters));
         tracing::error!(
@@ -263,6 +277,13 @@ async fn offer(case: &Case, counters: &Counters, envelope: Envelope, wait: Wait)
         seam::sleep(pause).await;
         pause = (pause * 2).min(longest);
     }
+}
+
+/// Whether it goes straight to the queue that its original is from, and may take longer on its way.
+fn comes_back_here(case: &Case, copy: &Envelope) -> bool {
+    let to_own_queue = copy.exchange.is_default() && copy.routing_key == case.queue.name.as_str();
+    // A queue that is gone with this process must not have copies elsewhere.
+    to_own_queue && !case.queue.declaration.exclusive
 }
 
 /// Publishes a message to the dead letters as it is, without its story.

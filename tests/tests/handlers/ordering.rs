@@ -76,6 +76,33 @@ pub(crate) mod ordered_by_a_field_keeps_each_key_in_order {
     }
 }
 
+pub(crate) mod one_at_a_time_keeps_the_order_of_the_queue_whatever_the_keys {
+    use super::*;
+
+    #[react("one_by_one.{page}", ordered_by = "{page}", prefetch = 10)]
+    async fn one_by_one(page: String, number: Json<u32>, calls: State<Calls>) {
+        // The others arrive meanwhile.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        calls.add(format!("{page} {}", number.0));
+    }
+
+    pub(crate) async fn run(arena: Arena) {
+        let calls = Calls::default();
+        // `BUS_CONCURRENCY=1`.
+        let mut config = arena.config();
+        config.plan.concurrency = 1;
+        let bus = arena.app(module_path!()).config(config).state(calls.clone()).start().await.unwrap();
+        let wanted: Vec<_> =
+            ["a", "a", "b", "b"].iter().zip(0..).map(|(page, n)| format!("{page} {n}")).collect();
+        for (number, call) in (0..).zip(&wanted) {
+            bus.react(format!("one_by_one.{}", &call[..1]), &number).await.unwrap();
+        }
+        calls.until(4).await;
+        assert_eq!(calls.all(), wanted);
+        bus.shutdown().await;
+    }
+}
+
 pub(crate) mod ordered_by_a_header_or_a_word {
     use super::*;
 
