@@ -18,10 +18,14 @@ use crate::transport::PUBLISH_TIMEOUT;
 mod document;
 mod file;
 mod overrides;
+#[cfg(feature = "testing")]
+mod seeds;
 #[cfg(feature = "cli")]
 mod settings;
 mod vars;
 
+#[cfg(feature = "testing")]
+pub(crate) use seeds::simulation_seeds;
 #[cfg(feature = "cli")]
 pub(crate) use settings::Setting;
 pub(crate) use vars::Origin;
@@ -55,6 +59,8 @@ const KNOWN: &[&str] = &[
     "BUS_PUBLISH_TIMEOUT",
     "BUS_REQUIRE_BROKER",
     "BUS_SHUTDOWN_GRACE",
+    "BUS_SIM_SEED",
+    "BUS_SIM_SEEDS",
     "BUS_TEST_AMQP_URL",
     "BUS_TEST_REQUIRE_RABBITMQ",
     "BUS_TEST_LONG",

@@ -80,7 +80,7 @@ impl Hub {
             state,
             instances: StateMap::default(),
             app_id: Text::Owned(app.to_owned()),
-            worker: format!("{app}-{}", std::process::id()),
+            worker: format!("{app}-{}", crate::seam::process_id()),
             publish_timeout: crate::transport::PUBLISH_TIMEOUT,
             replies: Replies::default(),
             locals: Locals::default(),

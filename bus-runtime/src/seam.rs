@@ -5,7 +5,16 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
+
+#[cfg(feature = "testing")]
+mod log;
+#[cfg(feature = "testing")]
+pub(crate) mod simulation;
+
+#[cfg(feature = "testing")]
+pub(crate) use log::Log;
 
 /// How many plain `fn` handlers may run at once in the whole process: below the size of tokio's blocking pool (512), so that
 /// handlers which never return leave room for everything else that blocks.
@@ -25,6 +34,10 @@ pub(crate) fn wall_clock() -> SystemTime {
 
 /// What [`wall_clock`] said, or will say, at this point in time.
 pub(crate) fn wall_clock_at(time: Instant) -> SystemTime {
+    #[cfg(feature = "testing")]
+    if let Some(simulation) = simulation::current() {
+        return simulation.wall_clock_at(time);
+    }
     static ORIGIN: LazyLock<(std::time::Instant, SystemTime)> =
         LazyLock::new(|| (std::time::Instant::now(), SystemTime::now()));
     let (started, at) = *ORIGIN;
@@ -43,14 +56,80 @@ pub(crate) async fn sleep(time: Duration) {
 }
 
 /// Starts a task; the name is for whoever reads a task dump.
-pub(crate) fn spawn<F>(name: &'static str, future: F) -> tokio::task::JoinHandle<F::Output>
+pub(crate) fn spawn<F>(name: &'static str, future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     tracing::trace!(task = name, "spawned");
-    #[expect(clippy::disallowed_methods, reason = "this is the seam")]
+    #[cfg(feature = "testing")]
+    if let Some(simulation) = simulation::current() {
+        return spawn_bare(simulation.own(name, future));
+    }
+    spawn_bare(future)
+}
+
+/// Starts a task that does not belong to the app that happens to start it.
+pub(crate) fn spawn_for_all<F>(name: &'static str, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    tracing::trace!(task = name, "spawned");
+    #[cfg(feature = "testing")]
+    if let Some(simulation) = simulation::current() {
+        return spawn_bare(simulation.own_for_all(name, future));
+    }
+    spawn_bare(future)
+}
+
+/// Starts a task that is waited for, and interrupted, with others.
+pub(crate) fn spawn_into<F>(set: &mut JoinSet<F::Output>, name: &'static str, future: F)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    tracing::trace!(task = name, "spawned");
+    #[cfg(feature = "testing")]
+    if let Some(simulation) = simulation::current() {
+        set.spawn(simulation.own(name, future));
+        return;
+    }
+    set.spawn(future);
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the seam")]
+fn spawn_bare<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     tokio::spawn(future)
+}
+
+/// How late a message or a confirm of the embedded broker is: never, but in a simulation.
+pub(crate) fn lateness() -> Option<Duration> {
+    #[cfg(feature = "testing")]
+    return simulation::current()?.lateness();
+    #[cfg(not(feature = "testing"))]
+    None
+}
+
+/// Whether this is a simulation.
+pub(crate) fn is_simulated() -> bool {
+    #[cfg(feature = "testing")]
+    return simulation::current().is_some();
+    #[cfg(not(feature = "testing"))]
+    false
+}
+
+/// Which process this is, in names and for people.
+pub(crate) fn process_id() -> u64 {
+    #[cfg(feature = "testing")]
+    if simulation::current().is_some() {
+        return simulation::process();
+    }
+    std::process::id().into()
 }
 
 /// Starts a thread that is not one of the runtime's: for what must go on when handlers block all of those.
@@ -62,23 +141,48 @@ pub(crate) fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> std::io
     std::thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
 }
 
+/// Starts a thread that ends before what it borrows.
+#[cfg(feature = "testing")]
+pub(crate) fn scoped_thread<'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    run: impl FnOnce() + Send + 'scope,
+) {
+    scope.spawn(run);
+}
+
 /// A number from 0 up to, but not including, 1, from a generator that is not for secrets.
 #[cfg(feature = "rabbitmq")]
 pub(crate) fn random() -> f64 {
+    #[cfg(feature = "testing")]
+    if let Some(simulation) = simulation::current() {
+        return simulation.random();
+    }
     fastrand::f64()
 }
 
 /// A number below `bound`, from a generator that is not for secrets.
 pub(crate) fn random_below(bound: u32) -> u32 {
+    #[cfg(feature = "testing")]
+    if let Some(simulation) = simulation::current() {
+        return simulation.random_below(bound);
+    }
     fastrand::u32(0..bound.max(1))
 }
 
 /// A new id for a message: UUID v7, so that ids sort by time.
 pub(crate) fn message_id() -> String {
+    #[cfg(feature = "testing")]
+    if let Some(simulation) = simulation::current() {
+        let since = wall_clock().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let id = uuid::Builder::from_unix_timestamp_millis(millis, &simulation.random_bytes());
+        return id.into_uuid().to_string();
+    }
     uuid::Uuid::now_v7().to_string()
 }
 
-/// Runs a plain `fn` handler on the pool for blocking work; its panic goes on in the caller.
+/// Runs a plain `fn` handler on the pool for blocking work; its panic goes on in the caller. A simulation has one thread: there
+/// it runs at once.
 ///
 /// # Cancel safety
 /// When it is dropped, a handler that has begun goes on until it returns, and keeps its place in the pool until then.
@@ -87,6 +191,10 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
+    #[cfg(feature = "testing")]
+    if simulation::current().is_some() {
+        return handler();
+    }
     let permit = Arc::clone(&BLOCKING).acquire_owned().await;
     let task = tokio::task::spawn_blocking(move || {
         let returned = handler();

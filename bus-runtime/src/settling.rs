@@ -197,6 +197,7 @@ impl Waiting {
                 return Ok(self.look(|root| root.settled));
             }
             tokio::select! {
+                biased;
                 () = changed => {}
                 () = &mut closed => {
                     return Err(Error::new(ErrorKind::Closed, "the bus was shut down while a message was awaited"));

@@ -153,6 +153,17 @@ fn clock_and_chance_come_from_the_seam_only() {
 }
 
 #[test]
+fn a_select_tries_its_branches_in_their_order() {
+    // A network and signals have no seed.
+    let outside = |file: &Source| !file.is_module("transport/rabbitmq") && !file.is_module("cli");
+    let offences = sources(&[RUNTIME]).into_iter().filter(outside).flat_map(|file| unbiased(&file));
+    refuse(
+        offences,
+        "tokio draws the order by itself, and a seed would not give the same run twice: `biased;`",
+    );
+}
+
+#[test]
 fn a_message_is_settled_by_whoever_consumes_its_queue() {
     // The right that the handlers share, what is given back when draining, the queue of due messages, the queue of replies, the
     // former queues of renamed handlers, and the notes about what was declared. Then the dead letters, which no handler consumes.
@@ -288,6 +299,13 @@ fn modules(names: &[&str]) -> Vec<Source> {
     found
 }
 
+/// Each `select!` whose branches are tried in an order that is drawn.
+fn unbiased(file: &Source) -> Vec<String> {
+    let begins = positions(&file.tokens, "select!").into_iter();
+    let is_biased = |at: usize| file.tokens.get(at + 3).is_some_and(|token| token.text == "biased");
+    begins.filter(|at| !is_biased(*at)).map(|at| file.place(&file.tokens[at])).collect()
+}
+
 /// Channels without a bound, and those whose bound is a bare number.
 fn unnamed_bounds(file: &Source) -> Vec<String> {
     let unbounded = file.tokens.iter().filter(|token| token.text.to_lowercase().starts_with("unbounded"));
@@ -341,6 +359,16 @@ fn bounds_are_judged() {
     for (text, count) in table {
         assert_eq!(unnamed_bounds(&Source::new("a.rs", text)).len(), count, "{text}");
     }
+}
+
+#[test]
+fn selects_are_judged() {
+    let select = |first: &str| {
+        let text =
+            format!("async fn f() {{ tokio::select! {{ {first} () = a() => {{}} () = b() => {{}} }} }}");
+        unbiased(&Source::new("a.rs", &text)).len()
+    };
+    assert_eq!((select(""), select("biased;")), (1, 0));
 }
 
 #[test]

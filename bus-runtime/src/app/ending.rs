@@ -65,6 +65,7 @@ impl Bus {
         let drain = self.drained();
         tokio::pin!(drain);
         tokio::select! {
+            biased;
             drained = &mut drain => drained,
             () = hurry => {
                 running.hurry();
@@ -151,6 +152,7 @@ impl Running {
     async fn empty(&self) {
         let mut phase = self.phase.subscribe();
         tokio::select! {
+            biased;
             _ = self.settled() => {}
             () = worker::time_is_up(&mut phase) => {}
         }

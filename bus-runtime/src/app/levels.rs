@@ -91,6 +91,7 @@ pub(super) fn watch(running: &Running, hooks: LevelHooks) {
             }
         };
         tokio::select! {
+            biased;
             () = look => {}
             _ = finished.wait_for(|finished| *finished) => {}
         }

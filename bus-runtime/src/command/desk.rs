@@ -96,6 +96,7 @@ async fn hand_out(mut consumer: Box<dyn Consumer>, desk: Arc<Desk>, mut finished
     loop {
         let next = std::future::poll_fn(|cx| consumer.poll_next(cx));
         let item = tokio::select! {
+            biased;
             item = next => item,
             _ = finished.wait_for(|finished| *finished) => break,
         };

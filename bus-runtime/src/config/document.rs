@@ -10,8 +10,8 @@ use super::{KNOWN, Origin, closest, overrides};
 use crate::error::{Error, ErrorKind};
 use crate::topology::override_name;
 
-/// Settings of the tests of Bus, and the name of the file itself.
-const NO_KEYS: [&str; 4] = ["BUS_CONFIG", "BUS_TEST_", "BUS_SOAK_", "BUS_HANDLER__"];
+/// Settings of tests, and the name of the file itself.
+const NO_KEYS: [&str; 5] = ["BUS_CONFIG", "BUS_TEST_", "BUS_SOAK_", "BUS_SIM_", "BUS_HANDLER__"];
 
 /// The variables that a file stands for.
 pub(super) fn vars(path: &str, text: &str) -> Result<Vars, Error> {

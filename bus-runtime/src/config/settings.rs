@@ -177,6 +177,8 @@ mod tests {
             untold,
             [
                 &"BUS_CONFIG",
+                &"BUS_SIM_SEED",
+                &"BUS_SIM_SEEDS",
                 &"BUS_TEST_AMQP_URL",
                 &"BUS_TEST_REQUIRE_RABBITMQ",
                 &"BUS_TEST_LONG",

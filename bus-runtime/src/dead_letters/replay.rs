@@ -132,6 +132,7 @@ impl<'a> Control<'a> {
             return;
         }
         tokio::select! {
+            biased;
             () = &mut self.stop => self.stopped = true,
             () = waited => {}
         }

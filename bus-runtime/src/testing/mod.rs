@@ -21,10 +21,12 @@ use crate::transport::embedded::EmbeddedBroker;
 mod dead_letters;
 mod probe;
 mod published;
+mod simulation;
 
 pub use dead_letters::{DeadLetter, DeadLetters};
 pub use probe::HandlerProbe;
 pub use published::Published;
+pub use simulation::{Process, Simulated, Simulations, note, process, simulate};
 
 /// A bus for the tests of handlers. Each has a broker of its own, so tests run side by side.
 ///

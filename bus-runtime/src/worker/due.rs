@@ -11,6 +11,7 @@ use super::phase::{self, Phase};
 #[cfg(feature = "cli")]
 use crate::error::Error;
 use crate::hub::Hub;
+use crate::seam;
 use crate::transport::Consumer;
 
 /// Forwards what comes out of `bus.due` until the app drains.
@@ -28,7 +29,8 @@ pub(crate) async fn run_due(
         };
         match item {
             Some(Ok(incoming)) => {
-                forwarding.spawn(crate::due::forward(Arc::clone(&hub), incoming));
+                let forward = crate::due::forward(Arc::clone(&hub), incoming);
+                seam::spawn_into(&mut forwarding, "due message", forward);
             }
             Some(Err(error)) => tracing::warn!(%error, "the queue of due messages was interrupted"),
             None => break,

@@ -138,6 +138,7 @@ impl LocalHandler {
         let (sender, receiver) = oneshot::channel();
         seam::spawn("command", async move {
             tokio::select! {
+                biased;
                 answer = work => {
                     // Whoever asked may have given up.
                     let _ = sender.send(answer);
@@ -242,6 +243,7 @@ fn perform(case: Case, verdicts: Verdicts) {
     seam::spawn("dead letter of a command", async move {
         let _counted = counted;
         tokio::select! {
+            biased;
             _ = verdicts.perform(&case) => {}
             _ = finished.wait_for(|finished| *finished) => {}
         }

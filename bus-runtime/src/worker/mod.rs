@@ -219,7 +219,7 @@ impl Worker {
             if let Some(handler) = handler {
                 counted.waits(handler);
             }
-            self.running.spawn(async move {
+            seam::spawn_into(&mut self.running, "message", async move {
                 let _counted = counted;
                 work.await;
             });

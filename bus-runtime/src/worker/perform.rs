@@ -235,12 +235,7 @@ fn way(case: &Case, entry: &HandlerEntry, delay: Duration) -> (Option<String>, W
 }
 
 /// Publishes a copy; while the broker does not take it, again and again, with the original unacknowledged.
-async fn offer(
-    case: &Case,
-    counters: &Counters,
-    envelope: Envelope,
-    mut wait: Wait,
-) -> Result<(), Error> {
+async fn offer(case: &Case, counters: &Counters, envelope: Envelope, mut wait: Wait) -> Result<(), Error> {
     if let Wait::Here(delay) = wait {
         seam::sleep(delay).await;
     }

@@ -48,6 +48,7 @@ pub(crate) async fn time_is_up(phase: &mut watch::Receiver<Phase>) {
         let deadline = phase.borrow_and_update().deadline();
         let changed = match deadline {
             Some(deadline) => tokio::select! {
+                biased;
                 () = tokio::time::sleep_until(deadline) => return,
                 changed = phase.changed() => changed,
             },

@@ -8,18 +8,21 @@ use super::queue::ConnectionId;
 use super::shared::Shared;
 use super::state::State;
 use crate::error::Error;
+use crate::seam;
 
 #[derive(Debug)]
 pub(super) struct Connection {
     shared: Arc<Shared>,
     pub(super) id: ConnectionId,
     closed: AtomicBool,
+    /// Keeps messages that are late in their order, in a simulation.
+    wire: tokio::sync::Mutex<()>,
 }
 
 impl Connection {
     pub(super) fn new(shared: Arc<Shared>) -> Arc<Self> {
         let id = shared.new_connection();
-        Arc::new(Self { shared, id, closed: AtomicBool::new(false) })
+        Arc::new(Self { shared, id, closed: AtomicBool::new(false), wire: tokio::sync::Mutex::default() })
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -28,6 +31,16 @@ impl Connection {
 
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+
+    /// Waits while what is on its way to the broker is late: only in a simulation.
+    pub(super) async fn wire(&self) {
+        if seam::is_simulated() {
+            let _in_order = self.wire.lock().await;
+            if let Some(late) = seam::lateness() {
+                seam::sleep(late).await;
+            }
+        }
     }
 
     pub(super) fn check_open(&self) -> Result<(), Error> {

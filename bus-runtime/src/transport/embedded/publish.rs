@@ -8,6 +8,7 @@ use super::shared::Shared;
 use super::state::State;
 use crate::envelope::Envelope;
 use crate::error::Error;
+use crate::seam;
 use crate::transport::{Confirmation, wire};
 
 /// Whether somebody else is first in line when the broker is full.
@@ -24,10 +25,15 @@ pub(super) async fn publish(
     connection.check_open()?;
     wire::check(&envelope, wire::FRAME_BYTES_MAX)?;
     let shared = connection.shared();
-    match shared.with(|state| state.publish(&envelope, Turn::Behind)) {
+    connection.wire().await;
+    let confirmed = match shared.with(|state| state.publish(&envelope, Turn::Behind)) {
         Some(result) => result,
         None => publish_when_free(shared, &envelope).await,
+    };
+    if let Some(late) = seam::lateness() {
+        seam::sleep(late).await;
     }
+    confirmed
 }
 
 /// Waits for space, in the order of the publishers. Only the first one in line looks.

@@ -1,16 +1,21 @@
 //! A consumer as its owner has it: the stream of messages, and the right to settle them.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+
+use tokio::time::Sleep;
 
 use super::connection::Connection;
 use super::consumer::{ConsumerId, Delivered, Next};
 use super::queue::{Holder, QueueId};
 use super::slots::Key;
+use super::state::State;
 use super::{errors, shared::Shared};
 use crate::error::Error;
+use crate::seam;
 use crate::transport::{BoxFuture, Consumer, Incoming, Lookout, SettleChannel, Settler, Standing, Verdict};
 
 /// A consumer of the embedded broker. Dropping it gives back what it had not settled.
@@ -21,11 +26,19 @@ pub(super) struct Subscription {
     /// What settles the messages of the queue that the last one came from.
     desk: Option<Arc<Desk>>,
     closed: bool,
+    next: NextIs,
+}
+
+/// When the next message is handed out: at once, but in a simulation.
+enum NextIs {
+    Undecided,
+    Late(Pin<Box<Sleep>>),
+    InTime,
 }
 
 impl Subscription {
     pub(super) fn new(connection: Arc<Connection>, id: ConsumerId) -> Self {
-        Self { connection, id, desk: None, closed: false }
+        Self { connection, id, desk: None, closed: false, next: NextIs::Undecided }
     }
 
     fn incoming(&mut self, delivered: Delivered) -> Incoming {
@@ -42,6 +55,27 @@ impl Subscription {
         delivered.into_incoming(desk)
     }
 
+    /// Waits while the next message is late.
+    fn poll_lateness(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let (NextIs::Undecided, true) = (&self.next, self.has_next()) {
+            self.next = match seam::lateness() {
+                Some(late) => NextIs::Late(Box::pin(tokio::time::sleep_until(seam::now() + late))),
+                None => NextIs::InTime,
+            };
+        }
+        if let NextIs::Late(sleep) = &mut self.next {
+            ready!(sleep.as_mut().poll(cx));
+            self.next = NextIs::InTime;
+        }
+        Poll::Ready(())
+    }
+
+    fn has_next(&self) -> bool {
+        let has_next =
+            |state: &mut State| state.consumers.get(self.id).is_some_and(|known| !known.buffer.is_empty());
+        seam::is_simulated() && self.connection.shared().with(has_next)
+    }
+
     fn shut(&mut self) {
         if !self.closed {
             self.closed = true;
@@ -52,11 +86,15 @@ impl Subscription {
 
 impl Consumer for Subscription {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Incoming, Error>>> {
+        ready!(self.poll_lateness(cx));
         // A queue that is never empty must not keep other tasks from running.
         let proceed = ready!(tokio::task::coop::poll_proceed(cx));
         let (next, _replaced) = self.connection.shared().with(|state| state.next_for(self.id, cx.waker()));
         let item = match next {
-            Next::Message(delivered) => Some(Ok(self.incoming(delivered))),
+            Next::Message(delivered) => {
+                self.next = NextIs::Undecided;
+                Some(Ok(self.incoming(delivered)))
+            }
             Next::Failed(error) => Some(Err(error)),
             Next::End => None,
             Next::Nothing => return Poll::Pending,

@@ -65,6 +65,7 @@ pub(super) async fn run(broker: Weak<Shared>, bell: Arc<Notify>) {
         };
         match next {
             Some(at) => tokio::select! {
+                biased;
                 () = tokio::time::sleep_until(at) => {}
                 () = bell.notified() => {}
             },
@@ -93,7 +94,7 @@ impl Shared {
         } else if tokio::runtime::Handle::try_current().is_ok()
             && !self.timer_runs.swap(true, Ordering::AcqRel)
         {
-            seam::spawn("embedded broker: timer", run(Arc::downgrade(self), Arc::clone(&self.bell)));
+            seam::spawn_for_all("embedded broker: timer", run(Arc::downgrade(self), Arc::clone(&self.bell)));
         }
     }
 
