@@ -7,8 +7,12 @@ use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use bus_runtime::{Envelope, ExchangeName, RoutingKey};
+use bus_runtime::{BrokerUrl, Envelope, ExchangeName, RoutingKey};
 use bus_tests::arena::{Arena, rabbitmq};
+use bus_tests::proxy::{Proxy, Side};
+
+/// How a client begins to acknowledge a message: class and method of `basic.ack`.
+const ACK: [u8; 4] = [0, 60, 0, 80];
 
 /// The program, in its corner of the broker.
 struct Letters {
@@ -172,6 +176,42 @@ async fn a_replay_that_is_killed_loses_nothing() {
         }
     });
     assert!(taken.await.is_ok(), "only {} of 200 are there", all.len());
+}
+
+/// The connection is lost between the copy of a letter and its removal: there may be two of that letter, and none is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_that_is_cut_off_loses_nothing() {
+    let Some((arena, letters)) = corner().await else { return };
+    bury(&arena, 100).await;
+    let host = BrokerUrl::parse(&letters.url).unwrap().amqp().unwrap().hosts()[0].clone();
+    let proxy = Proxy::start(host.port);
+    let (there, here) = (format!("{}:{}", host.name, host.port), format!("127.0.0.1:{}", proxy.port()));
+    let through = Letters { url: letters.url.replace(&there, &here), prefix: letters.prefix.clone() };
+    assert_ne!(through.url, letters.url);
+    let mut replay = through.command(&["dlq", "replay", "--rate", "10/s"]);
+    let replay = replay.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while arena.ready("letters").await < 3 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    proxy.cut_at(Side::Client, &ACK);
+    let output = replay.wait_with_output().unwrap();
+    assert_eq!(proxy.sprung(), 1, "{output:?}");
+    // It says what it did, whether it could go on or not; what is left is replayed by the next one.
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(text.contains("replayed") || text.contains("BUS01"), "{text}");
+    // The broker may hear of the end of a connection that was cut from its missing heartbeats only.
+    let left = tokio::time::timeout(std::time::Duration::from_secs(60), async {
+        while arena.ready("letters").await + arena.ready("letters.dead").await < 100 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    });
+    let there = (arena.ready("letters").await, arena.ready("letters.dead").await);
+    assert!(left.await.is_ok(), "the broker takes back what was held: {there:?}\n{text}");
+    letters.ok(&["dlq", "replay"]);
+    assert_eq!(arena.ready("letters.dead").await, 0);
+    let moved = arena.ready("letters").await;
+    assert_eq!(bodies(&arena).await.len(), 100, "each letter is there");
+    assert!((100..=132).contains(&moved), "and few of them twice: {moved}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -38,3 +38,5 @@ mod refusals;
 mod rig;
 #[path = "faults/soak.rs"]
 mod soak;
+#[path = "faults/standby.rs"]
+mod standby;

@@ -129,7 +129,7 @@ fn why(change: &Change, all: &[Change]) -> String {
             };
             let renamed = renamed_from.as_ref().map(|old| match said(old) {
                 true => format!("; it takes over the messages of {old}"),
-                false => format!("; its bindings are those of {old}: was the handler renamed?"),
+                false => format!("; its bindings are those of {old}: was the handler renamed? `formerly` takes the messages over"),
             });
             format!("is missing{}{}", with_bindings(name, all), renamed.unwrap_or_default())
         }

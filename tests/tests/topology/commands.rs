@@ -31,7 +31,7 @@ impl Shows {
 
 const DIFF: &str = "\
 \x20 + queue    shows.after.search.react.dead  is missing
-  + queue    shows.after.search.react       is missing, bound to react page.#; its bindings are those of shows.before.index.react: was the handler renamed?
+  + queue    shows.after.search.react       is missing, bound to react page.#; its bindings are those of shows.before.index.react: was the handler renamed? `formerly` takes the messages over
   ~ queue    tickets                        x-message-ttl is 60000 on the broker and 90000 in the code; 1 message, 0 consumers
   - queue    shows.before.index.react.dead  is ours, and no handler wants it; 0 messages, 0 consumers
   - queue    shows.before.index.react       is ours, and no handler wants it; 0 messages, 0 consumers
