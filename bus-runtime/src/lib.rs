@@ -18,6 +18,7 @@ mod policy;
 #[path = "private.rs"]
 pub mod __private;
 mod registration;
+mod schema;
 mod shape;
 
 // Start-up: pure functions from registrations to a plan.
@@ -71,6 +72,8 @@ mod config;
 // Operations.
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+mod docs;
 
 // For users' tests.
 #[cfg(feature = "testing")]

@@ -16,6 +16,7 @@ pub use inventory::submit;
 pub use crate::__handler_id as handler_id;
 pub use crate::__instances_of as instances_of;
 pub use crate::__not_another_message as not_another_message;
+pub use crate::__schema_of as schema_of;
 pub use crate::delivery::Delivery;
 pub use crate::extract::{Arguments, BatchCall, BatchItem, FromDelivery};
 pub use crate::message::{Command, Event, Message, Task};
@@ -28,6 +29,7 @@ pub use crate::registration::{
     BatchFn, BatchOptions, ErrorRegistration, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration,
     ItemFn, MessageRegistration, NO_OPTIONS, PublishRegistration, RetryOptions, Timeout,
 };
+pub use crate::schema::Schemas;
 pub use crate::topology::{ExchangeKind, QueueType};
 pub use crate::transport::BoxFuture;
 
@@ -81,6 +83,59 @@ macro_rules! __not_another_message {
         use $crate::__private::{AnyArgument as _, BodyArgument as _};
         (&$crate::__private::Argument::<$argument>::NEW).belongs_to::<$message>()
     }};
+}
+
+/// What makes the JSON Schema of a message, if it has one.
+///
+/// Whether it has is known to the compiler alone: see [`not_another_message`].
+#[cfg(feature = "schema")]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __schema_of {
+    ($message:ty) => {
+        |schemas| {
+            // One of the two is not used.
+            #[allow(unused_imports)]
+            use $crate::__private::{AnySchema as _, KnownSchema as _};
+            (&$crate::__private::Argument::<$message>::NEW).schema(schemas)
+        }
+    };
+}
+
+/// Without `schemars` there is none.
+#[cfg(not(feature = "schema"))]
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __schema_of {
+    ($message:ty) => {
+        |_| $crate::__private::None
+    };
+}
+
+/// A message that may have a schema or not.
+#[cfg(feature = "schema")]
+pub trait AnySchema {
+    /// None.
+    fn schema(&self, _: &mut Schemas) -> Option<serde_json::Value> {
+        None
+    }
+}
+
+#[cfg(feature = "schema")]
+impl<T> AnySchema for &Argument<T> {}
+
+/// A message that has a schema.
+#[cfg(feature = "schema")]
+pub trait KnownSchema {
+    /// Its schema.
+    fn schema(&self, schemas: &mut Schemas) -> Option<serde_json::Value>;
+}
+
+#[cfg(feature = "schema")]
+impl<T: schemars::JsonSchema> KnownSchema for Argument<T> {
+    fn schema(&self, schemas: &mut Schemas) -> Option<serde_json::Value> {
+        Some(schemas.of::<T>())
+    }
 }
 
 /// The type of an argument, as a value.

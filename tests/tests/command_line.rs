@@ -4,6 +4,8 @@
 
 #[path = "command_line/describing.rs"]
 mod describing;
+#[path = "command_line/documents.rs"]
+mod documents;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

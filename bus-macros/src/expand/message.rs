@@ -31,7 +31,9 @@ impl MessageSpec {
                         #arguments.payload::<Self>();
                     }
                 }
-                __bus::submit! { __bus::MessageRegistration::of::<#name>() #located }
+                __bus::submit! {
+                    __bus::MessageRegistration::of::<#name>().described_by(__bus::schema_of!(#name)) #located
+                }
             };
         }
     }

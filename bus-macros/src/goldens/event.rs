@@ -17,7 +17,8 @@ const _: () = {
         }
     }
     __bus::submit! {
-        __bus::MessageRegistration::of:: < UserCreated > ().located(__bus::file!(),
+        __bus::MessageRegistration::of:: < UserCreated > ()
+        .described_by(__bus::schema_of!(UserCreated)).located(__bus::file!(),
         __bus::line!(), __bus::column!())
     }
 };

@@ -21,7 +21,8 @@ const _: () = {
         }
     }
     __bus::submit! {
-        __bus::MessageRegistration::of:: < SendInvoice > ().located(__bus::file!(),
+        __bus::MessageRegistration::of:: < SendInvoice > ()
+        .described_by(__bus::schema_of!(SendInvoice)).located(__bus::file!(),
         __bus::line!(), __bus::column!())
     }
 };

@@ -18,7 +18,8 @@ const _: () = {
         }
     }
     __bus::submit! {
-        __bus::MessageRegistration::of:: < PageIndexed > ().located(__bus::file!(),
+        __bus::MessageRegistration::of:: < PageIndexed > ()
+        .described_by(__bus::schema_of!(PageIndexed)).located(__bus::file!(),
         __bus::line!(), __bus::column!())
     }
 };

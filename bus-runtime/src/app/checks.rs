@@ -7,6 +7,8 @@ use crate::check::{self, Finding, Lock, Program};
 use crate::config::Config;
 #[cfg(feature = "cli")]
 use crate::config::closest;
+#[cfg(feature = "cli")]
+use crate::docs;
 use crate::error::{Error, Place};
 use crate::message::Message;
 #[cfg(feature = "cli")]
@@ -52,6 +54,21 @@ impl App {
     pub fn lock(&self) -> Result<Lock, Vec<Error>> {
         let (_, plan) = self.whole_plan()?;
         Ok(Lock::of(&plan, &self.messages()))
+    }
+
+    /// Makes a document about the program. All handlers count, whatever `--handlers` says.
+    #[cfg(feature = "cli")]
+    pub(crate) fn document<T>(&self, make: impl FnOnce(docs::Subject<'_>) -> T) -> Result<T, Vec<Error>> {
+        let (config, plan) = self.whole_plan()?;
+        let published: Vec<_> = sorted(PublishRegistration::linked().collect(), |one| one.place);
+        Ok(make(docs::Subject {
+            name: &self.app_name(),
+            version: self.app_version(),
+            plan: &plan,
+            settings: &config.plan,
+            messages: &self.messages(),
+            published: &published,
+        }))
     }
 
     /// What the attributes of a handler's function say.

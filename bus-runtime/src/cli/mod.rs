@@ -14,6 +14,7 @@ mod banner;
 mod check;
 mod clean;
 mod codes;
+mod completions;
 mod config;
 mod describe;
 mod dlq;
@@ -157,14 +158,16 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
     /// Tell what a code such as BUS0301, or an exit code, means
     Explain(codes::CodeArgs),
+    /// Write documents about the program: AsyncAPI, JSON Schemas, diagrams, alerts, dashboards; no broker is asked
+    Docs(docs::DocsArgs),
+    /// Print what makes a shell complete the commands and options of this program
+    Completions(completions::CompletionsArgs),
     /// Show the settings, and where each of them comes from
     Config(config::ConfigArgs),
     /// Check the handlers against each other, without a broker
     Check(check::CheckArgs),
     /// Show, compare, declare or export the exchanges, queues and bindings that the handlers need
     Topology(topology::TopologyArgs),
-    /// Write files about the handlers for other programs: alerts for Prometheus, a dashboard for Grafana
-    Docs(docs::DocsArgs),
     /// Write a file that RabbitMQ imports (the same as `topology export`)
     Definitions(topology::ExportArgs),
 }
@@ -181,6 +184,16 @@ struct Cli {
     run: RunArgs,
 }
 
+/// Every command and option, under the name of the program.
+fn grammar(app: &App) -> clap::Command {
+    let name = app.app_name();
+    let command = <Cli as clap::CommandFactory>::command().name(name.clone()).bin_name(name);
+    match app.app_version() {
+        Some(version) => command.version(version.to_owned()),
+        None => command,
+    }
+}
+
 impl App {
     /// Gives the program its command line, runs what it says, and returns the exit code.
     ///
@@ -188,12 +201,7 @@ impl App {
     /// SIGTERM or SIGINT. `--help` tells the rest.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        let name = self.app_name();
-        let mut command = <Cli as clap::CommandFactory>::command().name(name.clone()).bin_name(name);
-        if let Some(version) = self.app_version() {
-            command = command.version(version.to_owned());
-        }
-        let parsed = command
+        let parsed = grammar(&self)
             .try_get_matches()
             .and_then(|matches| <Cli as clap::FromArgMatches>::from_arg_matches(&matches));
         match parsed {
@@ -252,11 +260,12 @@ impl App {
                 dlq::dlq(&app, &arguments, format)
             }
             Command::Explain(arguments) => codes::explain(&arguments, format),
+            Command::Docs(arguments) => docs::docs(&app, &arguments),
+            Command::Completions(arguments) => completions::completions(&app, &arguments),
             Command::Config(arguments) => config::config(&app, &found, &arguments, format),
             Command::Check(arguments) => check::check(app, &arguments, format),
             Command::Doctor(arguments) => doctor::doctor(app, &arguments, format),
             Command::Topology(arguments) => topology::topology(app, &arguments, format),
-            Command::Docs(arguments) => docs::docs(&app, &arguments),
             Command::Definitions(arguments) => topology::export(&app, &arguments),
         }
     }

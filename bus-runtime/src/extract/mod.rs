@@ -93,6 +93,9 @@ impl<T: FromDelivery> FromDelivery for Result<T, Rejection> {
 pub struct Arguments {
     pub(crate) state: Vec<(TypeId, &'static str)>,
     pub(crate) payload: Option<&'static str>,
+    /// What the body looks like, where its type is no message.
+    #[cfg(feature = "cli")]
+    pub(crate) shape: Option<fn() -> crate::shape::Shape>,
 }
 
 impl Arguments {
@@ -114,5 +117,14 @@ impl Arguments {
     /// An argument is the body as a `T`.
     pub fn payload<T>(&mut self) {
         self.payload = Some(type_name::<T>());
+    }
+
+    /// An argument is the body as a `T`, which is no message.
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&mut self) {
+        self.payload::<T>();
+        #[cfg(feature = "cli")]
+        {
+            self.shape = Some(crate::shape::Shape::of::<T>);
+        }
     }
 }

@@ -52,7 +52,7 @@ impl<T: DeserializeOwned> FromDelivery for Json<T> {
     }
 
     fn describe(arguments: &mut Arguments) {
-        arguments.payload::<T>();
+        arguments.json::<T>();
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::any::TypeId;
 
+use serde_json::Value;
+
 use crate::error::Place;
 use crate::message::{Message, MessageType};
+use crate::schema::Schemas;
 use crate::shape::Shape;
 
 /// What `#[derive(Message)]` registers: that a message type is linked into the program.
@@ -13,6 +16,8 @@ pub struct MessageRegistration {
     pub(crate) message: MessageType,
     pub(crate) place: Place,
     pub(crate) shape: fn() -> Shape,
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line writes the documents"))]
+    pub(crate) schema: fn(&mut Schemas) -> Option<Value>,
 }
 
 impl MessageRegistration {
@@ -22,7 +27,15 @@ impl MessageRegistration {
             message: MessageType::of::<M>(),
             place: Place { file: "", line: 0, column: 0 },
             shape: Shape::of::<M>,
+            schema: |_| None,
         }
+    }
+
+    /// What makes the JSON Schema of the type, where it knows its own.
+    #[doc(hidden)]
+    pub const fn described_by(mut self, schema: fn(&mut Schemas) -> Option<Value>) -> Self {
+        self.schema = schema;
+        self
     }
 
     /// Where the type stands.

@@ -7,7 +7,7 @@ use bus_runtime::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// An order came in.
-#[derive(Serialize, Deserialize, Message)]
+#[derive(Serialize, Deserialize, schemars::JsonSchema, Message)]
 #[event("order.placed", version = 2)]
 struct OrderPlaced {
     id: u64,
@@ -15,7 +15,7 @@ struct OrderPlaced {
     lines: Vec<Line>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, schemars::JsonSchema)]
 struct Line {
     article: String,
     count: u32,
@@ -60,6 +60,11 @@ async fn check(key: RoutingKey) -> Outcome {
         true => reject("nobody may"),
         false => ack(),
     }
+}
+
+bus_runtime::publishes! {
+    react: "page.{page}.saved";
+    pack => audit: "page.packed";
 }
 
 fn main() -> ExitCode {

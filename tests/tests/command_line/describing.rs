@@ -24,6 +24,18 @@ fn an_error_says_where_more_is_said() {
     assert!(told.err.ends_with("see: desk explain BUS0006\n"), "{}", told.err);
 }
 
+#[test]
+fn shells_complete_and_man_explains() {
+    let desk = Desk::new();
+    for (shell, sign) in [("bash", "_desk()"), ("zsh", "#compdef desk"), ("fish", "complete -c desk")] {
+        let script = desk.ok(&["completions", shell]);
+        assert!(script.contains(sign) && script.contains("describe"), "{shell}");
+    }
+    assert_eq!(desk.run(&["completions", "cmd"]).code, 2);
+    let page = desk.ok(&["docs", "man"]);
+    assert!(page.contains(".TH desk 1") && page.contains("Exit codes"), "{page}");
+}
+
 /// Each setting from another place.
 fn settled() -> Desk {
     Desk::new()
