@@ -1,6 +1,6 @@
 //! JSON Schemas of messages: from `schemars` where the type has one and the feature `schema` is on, else from what serde reads.
 
-#[cfg(feature = "schema")]
+#[cfg(any(feature = "cli", feature = "schema"))]
 use serde_json::Value;
 
 /// Makes schemas that refer to each other in one document.
@@ -32,7 +32,7 @@ impl Schemas {
 
     /// What the schemas have in common, by name.
     #[cfg(feature = "cli")]
-    pub(crate) fn common(self) -> serde_json::Map<String, serde_json::Value> {
+    pub(crate) fn common(self) -> serde_json::Map<String, Value> {
         #[cfg(feature = "schema")]
         {
             let mut generator = self.generator;

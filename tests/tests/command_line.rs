@@ -6,6 +6,9 @@
 mod describing;
 #[path = "command_line/documents.rs"]
 mod documents;
+#[cfg(unix)]
+#[path = "command_line/operating.rs"]
+mod operating;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -69,6 +69,18 @@ fn chosen<'p>(plan: &'p Plan, wanted: Option<&str>) -> Result<Vec<&'p Arc<Handle
         .with_help("`handlers` lists them all; `*` stands for any text"))
 }
 
+/// The one handler that is meant.
+pub(super) fn one<'p>(plan: &'p Plan, wanted: &str) -> Result<&'p Arc<HandlerEntry>, Error> {
+    match chosen(plan, Some(wanted))?.as_slice() {
+        [one] => Ok(one),
+        several => {
+            let names: Vec<_> = several.iter().map(|entry| entry.name.as_str()).collect();
+            let text = format!("{wanted} may be {}", names.join(" or "));
+            Err(Error::new(ErrorKind::UnknownHandler, text).with_help("say more of its name"))
+        }
+    }
+}
+
 fn known<'p>(app: &App, config: &Config, plan: &'p Plan, entry: &'p Arc<HandlerEntry>) -> Described<'p> {
     let queue = plan.queues.iter().find(|queue| queue.name == entry.queue).map(|queue| &**queue);
     let options = options::rows(entry, queue, &app.attributes_of(entry), config);

@@ -11,6 +11,7 @@ use crate::config::{Config, parse_duration};
 use crate::error::{Error, ErrorKind};
 
 mod banner;
+mod call;
 mod check;
 mod clean;
 mod codes;
@@ -28,11 +29,13 @@ mod health;
 mod log;
 mod notify;
 mod publish;
+mod queues;
 mod report;
 mod run;
 mod setup;
 mod signals;
 mod table;
+mod tail;
 mod topology;
 
 pub use run::RunArgs;
@@ -149,6 +152,12 @@ pub enum Command {
     /// Publish a message by hand
     #[command(visible_alias = "send")]
     Publish(publish::PublishArgs),
+    /// Call one handler with one message in this process, without a broker; 1 when it fails
+    Call(call::CallArgs),
+    /// Show a copy of what is published, as it happens; nobody's messages are consumed
+    Tail(tail::TailArgs),
+    /// Look at the queues of the handlers, and purge one
+    Queues(queues::QueuesArgs),
     /// Ask the program that runs on this machine whether it does its work; 1 when it does not
     #[cfg(feature = "admin")]
     Health(health::HealthArgs),
@@ -253,6 +262,12 @@ impl App {
                 log::install(options, log_format);
                 publish::publish(app, arguments)
             }
+            Command::Call(arguments) => {
+                log::install(options, log_format);
+                call::call(app, &arguments, format)
+            }
+            Command::Tail(arguments) => tail::tail(&app, &arguments, format),
+            Command::Queues(arguments) => queues::queues(&app, &arguments, format),
             #[cfg(feature = "admin")]
             Command::Health(arguments) => health::health(&app, &arguments, format),
             Command::Dlq(arguments) => {

@@ -18,21 +18,28 @@ pub struct PublishArgs {
     /// A routing key such as wiki.page.saved, or the name of a message type such as UserCreated
     #[arg(value_name = "KEY|TYPE")]
     subject: String,
-    /// The body as JSON, @FILE to read it from a file, or - for standard input; without one, null
-    #[arg(value_name = "BODY|@FILE|-", allow_hyphen_values = true)]
-    body: Option<String>,
+    #[command(flatten)]
+    body: BodyArgs,
     /// The exchange; found by itself when only one has a handler for the key
     #[arg(short, long, value_name = "EXCHANGE")]
     exchange: Option<String>,
     /// A header, as often as you like
     #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = name_and_value)]
     headers: Vec<(String, String)>,
+}
+
+/// A body on the command line.
+#[derive(Args, Clone, Debug)]
+pub(super) struct BodyArgs {
+    /// The body as JSON, @FILE to read it from a file, or - for standard input; without one, null
+    #[arg(value_name = "BODY|@FILE|-", allow_hyphen_values = true)]
+    body: Option<String>,
     /// The content type of a body that is not JSON, which is then sent as it is
     #[arg(long, value_name = "MIME")]
     content_type: Option<String>,
 }
 
-fn name_and_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn name_and_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("say NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
@@ -48,7 +55,7 @@ pub(super) fn publish(app: App, arguments: PublishArgs) -> ExitCode {
     let result = app.plan().map_err(|mut errors| errors.swap_remove(0)).and_then(|plan| {
         let settings = app.settings()?.plan;
         let target = target(&plan, &arguments, &settings)?;
-        let body = body(&arguments)?;
+        let body = arguments.body.read()?;
         block_on(send(app, arguments, target, body))?
     });
     match result {
@@ -99,33 +106,40 @@ fn target(
     }
 }
 
-/// The body as bytes; JSON is checked here, so that a slip of the keyboard is no dead letter.
-fn body(arguments: &PublishArgs) -> Result<Vec<u8>, Error> {
-    let unreadable = |what: &str, error| {
-        Error::new(ErrorKind::Codec, format!("can't read the body from {what}")).with_source(error)
-    };
-    let bytes = match arguments.body.as_deref() {
-        None => b"null".to_vec(),
-        Some("-") => {
-            let mut bytes = Vec::new();
-            std::io::stdin()
-                .lock()
-                .read_to_end(&mut bytes)
-                .map_err(|error| unreadable("standard input", error))?;
-            bytes
+impl BodyArgs {
+    /// The body as bytes; JSON is checked here, so that a slip of the keyboard is no dead letter.
+    pub(super) fn read(&self) -> Result<Vec<u8>, Error> {
+        let unreadable = |what: &str, error| {
+            Error::new(ErrorKind::Codec, format!("can't read the body from {what}")).with_source(error)
+        };
+        let bytes = match self.body.as_deref() {
+            None => b"null".to_vec(),
+            Some("-") => {
+                let mut bytes = Vec::new();
+                std::io::stdin()
+                    .lock()
+                    .read_to_end(&mut bytes)
+                    .map_err(|error| unreadable("standard input", error))?;
+                bytes
+            }
+            Some(text) => match text.strip_prefix('@') {
+                Some(path) => std::fs::read(path).map_err(|error| unreadable(path, error))?,
+                None => text.as_bytes().to_vec(),
+            },
+        };
+        if self.content_type.is_none() {
+            serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).map_err(|error| {
+                Error::new(ErrorKind::Codec, format!("the body is not JSON: {error}"))
+                    .with_help("quote it for the shell: '{\"page\": \"home\"}'; a text is '\"text\"'; other formats need --content-type")
+            })?;
         }
-        Some(text) => match text.strip_prefix('@') {
-            Some(path) => std::fs::read(path).map_err(|error| unreadable(path, error))?,
-            None => text.as_bytes().to_vec(),
-        },
-    };
-    if arguments.content_type.is_none() {
-        serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).map_err(|error| {
-            Error::new(ErrorKind::Codec, format!("the body is not JSON: {error}"))
-                .with_help("quote it for the shell: '{\"page\": \"home\"}'; a text is '\"text\"'; other formats need --content-type")
-        })?;
+        Ok(bytes)
     }
-    Ok(bytes)
+
+    /// The content type to send it with.
+    pub(super) fn content_type(&self) -> String {
+        self.content_type.clone().unwrap_or_else(|| "application/json".to_owned())
+    }
 }
 
 /// Sends it. The embedded broker lives in this process, so the handlers run here, too.
@@ -160,10 +174,8 @@ async fn send(app: App, arguments: PublishArgs, target: Target, body: Vec<u8>) -
 }
 
 async fn transmit(bus: &Bus, arguments: PublishArgs, target: &Target, body: Vec<u8>) -> Result<(), Error> {
-    let json = || "application/json".to_owned();
-    let mut publish = bus
-        .publish_raw(&target.exchange, &target.key, body)
-        .content_type(arguments.content_type.unwrap_or_else(json));
+    let mut publish =
+        bus.publish_raw(&target.exchange, &target.key, body).content_type(arguments.body.content_type());
     if let Some(message) = target.message {
         publish = publish.message_type(message.topic).header(header::VERSION, message.version);
     }

@@ -71,6 +71,12 @@ pub(super) fn compact(document: &str) -> String {
     lines(&serde_json::from_str(document).unwrap_or_default())
 }
 
+/// Prints one of several results; false when nobody reads them any more.
+pub(super) fn goes_on(text: &str) -> bool {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
+}
+
 /// Prints a result.
 pub(super) fn print(text: &str) -> ExitCode {
     match std::io::stdout().lock().write_all(text.as_bytes()) {

@@ -272,7 +272,7 @@ async fn purge(
 }
 
 /// Shows what will be deleted, and asks for a name.
-fn confirmed(impact: &str, name: &str) -> bool {
+pub(super) fn confirmed(impact: &str, name: &str) -> bool {
     let mut stderr = std::io::stderr().lock();
     // Whoever cannot read it cannot say yes either.
     let _ = write!(stderr, "{impact}");
