@@ -34,7 +34,7 @@ macro_rules! conformance {
 }
 
 conformance! {
-    routing: t1_topic_matrix, t4_random_patterns, t2_two_bindings_one_delivery, t3_wildcards_in_routing_keys, direct_and_fanout,
+    routing: t1_topic_matrix, t4_every_pattern, t4_random_patterns, t2_two_bindings_one_delivery, t3_wildcards_in_routing_keys, direct_and_fanout,
         default_exchange, exchange_to_exchange, unbind;
     publishing: confirms_of_many, missing_exchange, bodies, keys, headers, properties, refused_before_sending, unroutable;
     consuming: prefetch, prefetch_zero, round_robin, busy_consumer_is_passed_over, order, single_active_consumer, cancel,

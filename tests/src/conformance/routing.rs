@@ -1,40 +1,96 @@
 //! Which queues a message reaches.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use bus_runtime::topology::{Destination, ExchangeKind};
-use bus_runtime::transport::Confirmation;
-use bus_runtime::{BindingKey, ExchangeName, QueueName};
+use bus_runtime::topology::{Binding, Destination, Exchange, ExchangeKind, Queue, QueueType, Topology};
+use bus_runtime::transport::{Confirmation, Verdict};
+use bus_runtime::{BindingKey, ExchangeName};
 use futures_util::future::join_all;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
 use super::Bench;
-use super::bench::message;
+use super::bench::{message, text};
 
 /// Publishes every key and returns, for each pattern, the keys that reached its queue.
+///
+/// What arrives in the queue of a pattern expires at once and dies into one queue for all, so that thousands of deliveries need
+/// one consumer. At the end each queue gets one message through a fanout exchange: what a queue sends on stays in order, so
+/// nothing is under way any more when it has come through.
 async fn reached(bench: &Bench, patterns: &[String], keys: &[String]) -> Vec<BTreeSet<String>> {
-    let topic = bench.exchange("topic", ExchangeKind::Topic).await;
-    let mut queues: Vec<QueueName> = Vec::new();
+    let all = bench.classic("all", |_| {}).await;
+    let exchange =
+        |name: &str, kind| Exchange { kind, durable: false, ..Exchange::topic(bench.exchange_name(name)) };
+    let exchanges = vec![exchange("topic", ExchangeKind::Topic), exchange("end", ExchangeKind::Fanout)];
+    let (topic, end) = (exchanges[0].name.clone(), exchanges[1].name.clone());
+    let mut topology = Topology { exchanges, ..Topology::default() };
     for (number, pattern) in patterns.iter().enumerate() {
-        let queue = bench.classic(&format!("pattern-{number}"), |_| {}).await;
-        bench.bind(&topic, &queue, pattern).await;
-        queues.push(queue);
+        let mut queue = Queue::durable(bench.queue_name(&format!("pattern-{number}")), QueueType::Classic);
+        queue.durable = false;
+        queue.arguments.message_ttl = Some(Duration::ZERO);
+        queue.arguments.dead_letter_exchange = Some(ExchangeName::default_exchange());
+        queue.arguments.dead_letter_routing_key = Some(all.to_string());
+        let binding = |exchange: &ExchangeName, key: &str| Binding {
+            exchange: exchange.clone(),
+            destination: Destination::Queue(queue.name.clone()),
+            key: BindingKey::parse(key).expect("a short key"),
+        };
+        topology.bindings.extend([binding(&topic, pattern), binding(&end, "")]);
+        topology.queues.push(queue);
     }
+    let numbers: BTreeMap<String, usize> =
+        topology.queues.iter().enumerate().map(|(number, queue)| (queue.name.to_string(), number)).collect();
+    bench.try_declare(topology).await.expect("everything is declared");
+
     let published = keys.iter().map(|key| bench.try_publish(message(&topic, key, key)));
     for (key, confirmation) in keys.iter().zip(join_all(published).await) {
         let wanted = patterns.iter().any(|pattern| BindingKey::parse(pattern).expect("short").matches(key));
         let expected = if wanted { Confirmation::Routed } else { Confirmation::Unroutable };
         assert_eq!(confirmation.expect("the message is confirmed"), expected, "{key:?}");
     }
-    let mut reached = Vec::new();
-    for queue in queues {
-        let texts = bench.drain_texts(&queue).await;
-        let distinct: BTreeSet<_> = texts.iter().cloned().collect();
-        assert_eq!(texts.len(), distinct.len(), "no key arrives twice in {queue}");
-        reached.push(distinct);
+    assert_eq!(bench.publish(&end, "end", "").await, Confirmation::Routed);
+
+    let mut reader = bench.consume(&all, 0).await;
+    let mut reached = vec![BTreeSet::new(); patterns.len()];
+    let mut ended = 0;
+    while ended < patterns.len() {
+        let incoming = reader.next().await;
+        let envelope = &incoming.envelope;
+        let queue = envelope.headers.text("x-first-death-queue").expect("it died in a queue");
+        if envelope.headers.text("x-first-death-exchange") == Some(end.as_str()) {
+            ended += 1;
+        } else {
+            let first = reached[numbers[queue]].insert(text(envelope));
+            assert!(first, "{:?} arrives twice in {queue}", text(envelope));
+        }
+        incoming.settler.settle(Verdict::Ack).expect("the channel is there");
     }
+    reader.close().await;
     reached
+}
+
+/// What reaches each pattern is what our own matcher says.
+async fn compare_with_our_matcher(bench: &Bench, patterns: &[String], keys: &[String]) {
+    let reached = reached(bench, patterns, keys).await;
+    for (pattern, reached) in patterns.iter().zip(&reached) {
+        let matcher = BindingKey::parse(pattern).expect("short");
+        for key in keys {
+            assert_eq!(reached.contains(key), matcher.matches(key), "{pattern:?} ~ {key:?}");
+        }
+    }
+}
+
+/// All texts of up to so many of these words.
+fn texts_of(words: &[&str], most: usize) -> Vec<String> {
+    let mut all: BTreeSet<String> = BTreeSet::from([String::new()]);
+    let mut longest: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    for _ in 0..most {
+        all.extend(longest.iter().cloned());
+        longest =
+            longest.iter().flat_map(|text| words.iter().map(move |word| format!("{text}.{word}"))).collect();
+    }
+    all.into_iter().collect()
 }
 
 /// T1: the rules of topic patterns, one by one.
@@ -91,13 +147,15 @@ pub async fn t4_random_patterns(bench: &Bench) {
     };
     let patterns = sample(60, &|runner| pattern.new_tree(runner).expect("a pattern").current().join("."));
     let keys = sample(200, &|runner| key.new_tree(runner).expect("a key").current().join("."));
-    let reached = reached(bench, &patterns, &keys).await;
-    for (pattern, reached) in patterns.iter().zip(&reached) {
-        let matcher = BindingKey::parse(pattern).expect("short");
-        for key in &keys {
-            assert_eq!(reached.contains(key), matcher.matches(key), "{pattern:?} ~ {key:?}");
-        }
-    }
+    compare_with_our_matcher(bench, &patterns, &keys).await;
+}
+
+/// T4: every pattern of up to four words does to every key of up to four words what our own matcher says.
+pub async fn t4_every_pattern(bench: &Bench) {
+    let patterns = texts_of(&["a", "b", "*", "#"], 4);
+    let keys = texts_of(&["a", "b", ""], 4);
+    assert_eq!((patterns.len(), keys.len()), (341, 120));
+    compare_with_our_matcher(bench, &patterns, &keys).await;
 }
 
 /// T2: two bindings of one queue that both match deliver one message once.
