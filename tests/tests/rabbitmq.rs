@@ -4,6 +4,8 @@
 
 #[path = "rabbitmq/blocked.rs"]
 mod blocked;
+#[path = "rabbitmq/channels.rs"]
+mod channels;
 #[path = "rabbitmq/commands.rs"]
 mod commands;
 #[path = "rabbitmq/confirms.rs"]

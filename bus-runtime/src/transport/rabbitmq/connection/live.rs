@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use lapin::Connection;
@@ -47,6 +48,8 @@ pub(in crate::transport::rabbitmq) struct Live {
     pub(in crate::transport::rabbitmq) defects: Arc<Defects>,
     /// Why the broker takes no publishes for now.
     pub(super) blocked: watch::Sender<Option<String>>,
+    /// How many channel numbers are lost, see [`channel`](Self::channel).
+    pub(super) spent: AtomicU32,
 }
 
 impl Live {
@@ -56,10 +59,31 @@ impl Live {
     /// When the connection is gone or has no channel left.
     pub(in crate::transport::rabbitmq) async fn channel(&self) -> Result<lapin::Channel, Error> {
         let request = reply::Request::new("open a channel", "");
-        match timeout(REQUEST_TIMEOUT, self.connection.create_channel()).await {
+        match timeout(REQUEST_TIMEOUT, self.fresh_channel()).await {
             Ok(Ok(channel)) => Ok(channel),
             Ok(Err(error)) => Err(reply::failed(&error, &request, &self.peer)),
             Err(_) => Err(reply::timed_out(&request.what, REQUEST_TIMEOUT, &self.peer)),
+        }
+    }
+
+    /// Opens a channel under a number that can still be used.
+    ///
+    /// When the broker has ended a channel with an error, lapin 4.12 keeps that error under the channel's number, and answers
+    /// with it when all numbers have had their turn and a new channel gets this one. The broker itself never refuses a channel
+    /// with such an error. The number is lost then, and the next one is tried. When half of them are lost, the connection is given
+    /// up while there are some left: the next one has them all.
+    async fn fresh_channel(&self) -> lapin::Result<lapin::Channel> {
+        let bearable = u32::from(self.connection.configuration().channel_max() / 2);
+        loop {
+            match self.connection.create_channel().await {
+                Err(error) if reply::soft_error(&error).is_some() => {
+                    if self.spent.fetch_add(1, Ordering::Relaxed) >= bearable {
+                        tracing::warn!("many channels ended with an error: making the connection anew");
+                        self.connection.close(200, "channel numbers are used up".into()).await?;
+                    }
+                }
+                opened => return opened,
+            }
         }
     }
 

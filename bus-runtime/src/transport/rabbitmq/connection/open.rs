@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
@@ -97,6 +98,7 @@ impl Attempt<'_> {
                 },
                 defects,
                 blocked: watch::Sender::new(None),
+                spent: AtomicU32::new(0),
             }),
             _ if server.get() == Some(&Greeting::Tls) => Err(reply::speaks_tls(peer)),
             Ok(Err(error)) => {
