@@ -7,6 +7,7 @@ pub mod balance;
 pub mod certificates;
 pub mod code;
 pub mod conformance;
+pub mod equivalence;
 pub mod exposition;
 pub mod http;
 #[cfg(unix)]

@@ -152,3 +152,12 @@ pub async fn delete_unused_exchange(bench: &Bench) {
         assert_eq!(delete().await, Deletion::Done);
     }
 }
+
+/// An exclusive queue is another one than a shared one, and no comparison says in what.
+pub async fn compare_exclusive(bench: &Bench) {
+    let shared = Queue::durable(bench.queue_name("q"), QueueType::Classic);
+    bench.try_queue(shared.clone()).await.expect("the queue is declared");
+    let wanted = Queue { exclusive: true, ..shared };
+    let error = bench.transport().compare_queue(&wanted).await.expect_err("it is not exclusive");
+    assert_eq!(error.kind(), ErrorKind::ExclusiveQueue, "{error}");
+}

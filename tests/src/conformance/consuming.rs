@@ -1,7 +1,7 @@
 //! Who gets which message, and how many of them at once.
 
 use bus_runtime::ErrorKind;
-use bus_runtime::topology::{Queue, QueueType};
+use bus_runtime::topology::{Queue, QueueArguments, QueueType};
 use bus_runtime::transport::{Standing, Verdict};
 
 use super::bench::{Bench, Reader, eventually, text, texts, to_queue};
@@ -80,15 +80,23 @@ pub async fn order(bench: &Bench) {
 
 /// Only the first consumer gets messages; when it closes, the next one takes over.
 pub async fn single_active_consumer(bench: &Bench) {
-    let queue = bench.classic("q", |arguments| arguments.single_active_consumer = true).await;
-    let mut first = bench.consume(&queue, 2).await;
-    let mut second = bench.consume(&queue, 10).await;
-    bench.send_numbers(&queue, 0..6).await;
-    assert_eq!(texts(&first.take(2).await), ["0", "1"]);
-    second.assert_idle().await;
-    first.close().await;
-    assert_eq!(second.texts(6).await, ["0", "1", "2", "3", "4", "5"]);
-    second.close().await;
+    let expected = [
+        (QueueType::Classic, ["0", "1", "2", "3", "4", "5"]),
+        // A quorum queue makes the next one active before it takes back what the first one had.
+        (QueueType::Quorum, ["2", "3", "4", "5", "0", "1"]),
+    ];
+    for (kind, expected) in expected {
+        let single = |arguments: &mut QueueArguments| arguments.single_active_consumer = true;
+        let queue = bench.queue(kind.as_str(), kind, single).await;
+        let mut first = bench.consume(&queue, 2).await;
+        let mut second = bench.consume(&queue, 10).await;
+        bench.send_numbers(&queue, 0..6).await;
+        assert_eq!(texts(&first.take(2).await), ["0", "1"]);
+        second.assert_idle().await;
+        first.close().await;
+        assert_eq!(second.texts(6).await, expected, "{kind:?}");
+        second.close().await;
+    }
 }
 
 /// After `cancel` no new messages come; those that had arrived still do, then the end, and they can be settled.
@@ -268,4 +276,17 @@ pub async fn lookout(bench: &Bench) {
     assert!(matches!(lookout(), Standing::Away(_)), "{:?}", lookout());
     reader.close().await;
     assert!(matches!(lookout(), Standing::Away(_)), "{:?}", lookout());
+}
+
+/// A quorum queue with a single active consumer gives nothing to anybody else, whether it has a consumer or not.
+pub async fn get_beside_single_active(bench: &Bench) {
+    let single = |arguments: &mut QueueArguments| arguments.single_active_consumer = true;
+    let quorum = bench.quorum("quorum", single).await;
+    bench.send(&quorum, "1").await;
+    let error = bench.transport().get(&quorum).await.expect_err("it is for consumers");
+    assert_eq!(error.kind(), ErrorKind::ExclusiveQueue, "{error}");
+    assert!(error.to_string().contains("single active consumer"), "{error}");
+    let classic = bench.classic("classic", single).await;
+    bench.send(&classic, "1").await;
+    assert_eq!(bench.drain_texts(&classic).await, ["1"], "a classic queue gives it");
 }

@@ -73,6 +73,21 @@ pub async fn unsettled_do_not_count(bench: &Bench) {
     reader.close().await;
 }
 
+/// A message that comes back is no surplus of a quorum queue whose consumer takes it again; a classic queue drops it.
+pub async fn requeue_to_full_queue(bench: &Bench) {
+    for (kind, left) in [(QueueType::Classic, 1), (QueueType::Quorum, 2)] {
+        let queue = bench.queue(kind.as_str(), kind, |arguments| arguments.max_length = Some(1)).await;
+        let mut reader = bench.consume(&queue, 1).await;
+        bench.send(&queue, "0").await;
+        let first = reader.next().await;
+        bench.send(&queue, "1").await;
+        first.settler.settle(Verdict::Requeue).expect("the channel is there");
+        assert_eq!(reader.texts(left).await.len(), left, "{kind:?}");
+        reader.assert_idle().await;
+        reader.close().await;
+    }
+}
+
 /// The bytes of the bodies may have a maximum.
 pub async fn max_length_bytes(bench: &Bench) {
     let queue = bench.classic("q", |arguments| arguments.max_length_bytes = Some(1000)).await;

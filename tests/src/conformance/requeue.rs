@@ -10,8 +10,8 @@ fn requeue(incoming: Incoming) {
 }
 
 /// Takes 0 to 3 of 6, gives back 2 and then 0, and says what comes next.
-async fn after_requeue(bench: &Bench, kind: QueueType) -> Vec<(String, bool)> {
-    let queue = bench.queue("q", kind, |_| {}).await;
+async fn after_requeue(bench: &Bench, kind: QueueType, delivery_limit: Option<u32>) -> Vec<(String, bool)> {
+    let queue = bench.queue("q", kind, |arguments| arguments.delivery_limit = delivery_limit).await;
     bench.send_numbers(&queue, 0..6).await;
     let mut reader = bench.consume(&queue, 4).await;
     let mut held = reader.take(4).await.into_iter();
@@ -37,13 +37,32 @@ fn owned(expected: [(&str, bool); 4]) -> Vec<(String, bool)> {
 /// A classic queue takes a message back at its old place.
 pub async fn requeue_to_classic(bench: &Bench) {
     let expected = [("0", true), ("2", true), ("4", false), ("5", false)];
-    assert_eq!(after_requeue(bench, QueueType::Classic).await, owned(expected));
+    assert_eq!(after_requeue(bench, QueueType::Classic, None).await, owned(expected));
 }
 
 /// A quorum queue takes a message back at its end.
 pub async fn requeue_to_quorum(bench: &Bench) {
     let expected = [("4", false), ("5", false), ("2", true), ("0", true)];
-    assert_eq!(after_requeue(bench, QueueType::Quorum).await, owned(expected));
+    assert_eq!(after_requeue(bench, QueueType::Quorum, None).await, owned(expected));
+}
+
+/// A quorum queue with a delivery limit takes a message back ahead of those that were never delivered.
+pub async fn requeue_to_limited_quorum(bench: &Bench) {
+    let expected = [("2", true), ("0", true), ("4", false), ("5", false)];
+    assert_eq!(after_requeue(bench, QueueType::Quorum, Some(5)).await, owned(expected));
+}
+
+/// What a consumer leaves behind is the next to be delivered, whatever its queue.
+pub async fn what_is_left_behind_comes_first(bench: &Bench) {
+    for kind in [QueueType::Classic, QueueType::Quorum] {
+        let queue = bench.queue(kind.as_str(), kind, |_| {}).await;
+        bench.send_numbers(&queue, 0..4).await;
+        let mut reader = bench.consume(&queue, 2).await;
+        drop(reader.take(2).await);
+        reader.close().await;
+        bench.wait_for_ready(&queue, 4).await;
+        assert_eq!(bench.drain_texts(&queue).await, ["0", "1", "2", "3"], "{kind:?}");
+    }
 }
 
 /// The first delivery is not marked, later ones are.

@@ -1,6 +1,7 @@
 //! Looking at what is declared, without touching it.
 
 use super::declare::{exchange_differences, queue_differences};
+use super::errors;
 use super::exchange::Source;
 use super::queue::ConnectionId;
 use super::state::State;
@@ -23,7 +24,11 @@ impl State {
             return Ok(None);
         }
         let id = self.find_queue(&wanted.name, connection)?;
-        Ok(self.queues.get(id).map(|queue| queue_differences(&queue.declared, wanted)))
+        let Some(queue) = self.queues.get(id) else { return Ok(None) };
+        if queue.declared.exclusive != wanted.exclusive {
+            return Err(errors::locked(&wanted.name));
+        }
+        Ok(Some(queue_differences(&queue.declared, wanted)))
     }
 
     /// Every binding, by its destination.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::queue::{ConnectionId, HeldId, Holder, Queue, QueueId};
+use super::queue::{ConnectionId, HeldId, Holder, Queue, QueueId, Return};
 use super::slots::Key;
 use super::state::State;
 use super::timer::Due;
@@ -151,6 +151,9 @@ impl State {
     /// Ends a consumer and puts back what it had not settled. What is left of it is to be dropped without the lock.
     pub(super) fn close_consumer(&mut self, id: ConsumerId) -> Option<ConsumerState> {
         let detached = self.detach(id);
+        if let Some(queue) = detached {
+            self.pass_on(queue);
+        }
         if let Some(queue) = self.consumers.get(id)?.queue {
             self.take_back_from(queue, Holder::Consumer(id));
         }
@@ -162,15 +165,23 @@ impl State {
         Some(consumer)
     }
 
-    /// Puts back all that somebody has of a queue, in its original order.
+    /// A quorum queue makes the next one its single active consumer before it takes back what the last one had.
+    fn pass_on(&mut self, id: QueueId) {
+        let single = |queue: &Queue| queue.is_quorum() && queue.declared.arguments.single_active_consumer;
+        if self.queues.get(id).is_some_and(single) {
+            self.hand_out(id);
+        }
+    }
+
+    /// Puts back all that somebody has of a queue, in the order in which it was handed out.
     pub(super) fn take_back_from(&mut self, id: QueueId, holder: Holder) {
         let Some(queue) = self.queues.get_mut(id) else { return };
         let mut held = queue.held.take_if(|held| held.holder == holder);
-        held.sort_by_key(|held| held.entry.position);
+        held.sort_by_key(|held| held.turn);
         if matches!(holder, Holder::Consumer(_)) {
             queue.in_flight -= held.len();
         }
-        self.take_back(id, held.into_iter().map(|held| held.entry));
+        self.take_back(id, held.into_iter().map(|held| held.entry), Return::Abandoned);
     }
 
     /// Takes a consumer out of its queue's round, or out of those who wait for their queue.

@@ -47,6 +47,13 @@ pub(super) fn locked(name: &QueueName) -> Error {
     Error::new(ErrorKind::ExclusiveQueue, format!("queue `{name}` is exclusive to another connection"))
 }
 
+pub(super) fn single_active(name: &QueueName) -> Error {
+    let text = format!(
+        "cannot get from queue `{name}`: a quorum queue with a single active consumer gives messages to it alone"
+    );
+    Error::new(ErrorKind::ExclusiveQueue, text).with_help("consume the queue instead")
+}
+
 pub(super) fn reserved(what: &str, name: &str) -> Error {
     Error::new(ErrorKind::InvalidName, format!("{what} `{name}` has the reserved prefix `amq.`"))
         .with_help("such names belong to the broker: choose another one")

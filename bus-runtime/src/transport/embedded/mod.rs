@@ -110,6 +110,8 @@ use crate::names::QueueName;
 /// - With `x-dead-letter-strategy = at-least-once` a dead letter arrives in all queues that its exchange leads to or in none. It
 ///   is tried again as soon as the topology changes or there is space; RabbitMQ tries every three minutes.
 /// - Who settles a message whose queue was deleted gets an error; RabbitMQ says nothing.
+/// - `inspect` counts the consumers of a quorum queue; RabbitMQ counts who has taken a message with `get` among them.
+/// - A quorum queue says its count of deliveries in `Incoming::delivery_count`, not in the header `x-delivery-count`.
 /// - Consumers may share a tag.
 pub struct EmbeddedBroker {
     connection: Arc<Connection>,

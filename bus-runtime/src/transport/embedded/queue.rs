@@ -20,6 +20,9 @@ pub(super) type QueueId = Key;
 /// Finds a message that a consumer has.
 pub(super) type HeldId = Key;
 
+/// The level of those messages of a quorum queue that have come back: it has no priorities of its own, and they leave first.
+const RETURNED: u8 = 1;
+
 /// Finds a connection; never used again.
 pub(super) type ConnectionId = u64;
 
@@ -28,6 +31,17 @@ pub(super) type ConnectionId = u64;
 pub(super) struct Held {
     pub(super) entry: Entry,
     pub(super) holder: Holder,
+    /// Its place among those that were handed out; smaller is earlier.
+    pub(super) turn: u64,
+}
+
+/// How a message comes back that had been handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Return {
+    /// Its holder has asked for it.
+    Asked,
+    /// Its holder has ended.
+    Abandoned,
 }
 
 /// Who has an unsettled message.
@@ -76,7 +90,10 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn new(declared: topology::Queue, owner: Option<ConnectionId>) -> Self {
         Self {
-            ready: Ready::new(declared.arguments.max_priority.unwrap_or(0)),
+            ready: Ready::new(match declared.arguments.queue_type {
+                QueueType::Quorum => RETURNED,
+                QueueType::Classic => declared.arguments.max_priority.unwrap_or(0),
+            }),
             declared,
             owner,
             held: Slots::default(),
@@ -140,27 +157,33 @@ impl Queue {
             (queue, message) => queue.or(message),
         };
         let expires = ttl.and_then(|ttl| seam::now().checked_add(ttl));
-        let priority = envelope.properties.priority.unwrap_or(0).min(self.ready.max_priority());
+        let most = self.declared.arguments.max_priority.unwrap_or(0);
+        let priority = envelope.properties.priority.unwrap_or(0).min(most);
         Entry { envelope, position: self.place(), expires, returns: 0, priority, redelivered: false }
     }
 
-    /// Puts a message back that had been handed out: a classic queue where it was, a quorum queue at its end.
-    pub(super) fn take_back(&mut self, mut entry: Entry) -> Result<(), Entry> {
+    /// Puts a message back that had been handed out: a classic queue where it was.
+    ///
+    /// A quorum queue of RabbitMQ 3.10 puts it behind those that have come back before, and ahead of all that were never handed
+    /// out. But what somebody has asked back goes to the end when no delivery limit ends that.
+    pub(super) fn take_back(&mut self, mut entry: Entry, how: Return) -> Result<(), Entry> {
         entry.redelivered = true;
         entry.returns = entry.returns.saturating_add(1);
         if !self.is_quorum() {
             self.ready.restore(entry);
             return Ok(());
         }
-        if self.declared.arguments.delivery_limit.is_some_and(|limit| entry.returns > limit) {
+        let limit = self.declared.arguments.delivery_limit;
+        if limit.is_some_and(|limit| entry.returns > limit) {
             return Err(entry);
         }
+        entry.priority = if how == Return::Asked && limit.is_none() { 0 } else { RETURNED };
         entry.position = self.place();
         self.ready.push(entry);
         Ok(())
     }
 
-    fn place(&mut self) -> u64 {
+    pub(super) fn place(&mut self) -> u64 {
         self.next_position += 1;
         self.next_position
     }

@@ -47,7 +47,7 @@ impl Ready {
         Self { levels: (0..=max_priority).map(|_| VecDeque::new()).collect(), len: 0, bytes: 0 }
     }
 
-    pub(super) fn max_priority(&self) -> u8 {
+    fn max_priority(&self) -> u8 {
         u8::try_from(self.levels.len() - 1).unwrap_or(u8::MAX)
     }
 

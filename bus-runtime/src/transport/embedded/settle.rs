@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::consumer::Delivered;
 use super::dead_letter::{Letter, Reason};
-use super::queue::{ConnectionId, Held, HeldId, Holder, QueueId};
+use super::errors;
+use super::queue::{ConnectionId, Held, HeldId, Holder, QueueId, Return};
+use super::ready::Entry;
 use super::state::State;
 use crate::error::Error;
 use crate::names::QueueName;
@@ -20,6 +22,31 @@ impl State {
         held: HeldId,
         verdict: Verdict,
     ) -> Option<()> {
+        let entry = self.release(id, holder, held)?;
+        match verdict {
+            Verdict::Ack => {
+                self.totals.acked += 1;
+                self.forget(entry);
+                self.hand_out(id);
+            }
+            Verdict::Requeue => self.take_back(id, [entry], Return::Asked),
+            Verdict::Reject => {
+                self.letters.push_back(Letter::new(id, entry, Reason::Rejected));
+                self.hand_out(id);
+            }
+        }
+        Some(())
+    }
+
+    /// Puts a message back that its holder has dropped; nothing when it is settled.
+    pub(super) fn abandon(&mut self, id: QueueId, holder: Holder, held: HeldId) {
+        if let Some(entry) = self.release(id, holder, held) {
+            self.take_back(id, [entry], Return::Abandoned);
+        }
+    }
+
+    /// Takes a message out of the hands of its holder.
+    fn release(&mut self, id: QueueId, holder: Holder, held: HeldId) -> Option<Entry> {
         let queue = self.queues.get_mut(id)?;
         let entry = queue.held.remove(held)?.entry;
         if let Holder::Consumer(consumer) = holder {
@@ -29,19 +56,7 @@ impl State {
                 consumer.held -= 1;
             }
         }
-        match verdict {
-            Verdict::Ack => {
-                self.totals.acked += 1;
-                self.forget(entry);
-                self.hand_out(id);
-            }
-            Verdict::Requeue => self.take_back(id, [entry]),
-            Verdict::Reject => {
-                self.letters.push_back(Letter::new(id, entry, Reason::Rejected));
-                self.hand_out(id);
-            }
-        }
-        Some(())
+        Some(entry)
     }
 
     /// Takes one message off a queue for a connection.
@@ -52,12 +67,16 @@ impl State {
     ) -> Result<Option<Delivered>, Error> {
         let id = self.find_queue(name, connection)?;
         let Some(queue) = self.queues.get_mut(id) else { return Ok(None) };
+        if queue.is_quorum() && queue.declared.arguments.single_active_consumer {
+            return Err(errors::single_active(name));
+        }
         queue.unused_since = seam::now();
+        let turn = queue.place();
         let delivered = queue.ready.pop().map(|entry| {
             let envelope = Arc::clone(&entry.envelope);
             let (redelivered, delivery_count) =
                 (entry.redelivered, queue.is_quorum().then_some(entry.returns));
-            let tag = queue.held.insert(Held { entry, holder: Holder::Getter(connection) });
+            let tag = queue.held.insert(Held { entry, holder: Holder::Getter(connection), turn });
             Delivered { queue: id, tag, envelope, redelivered, delivery_count }
         });
         self.refresh(id);

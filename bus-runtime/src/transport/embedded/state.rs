@@ -10,7 +10,7 @@ use super::dead_letter::{Letter, Reason, Waiting};
 use super::effects::Effects;
 use super::exchange::{Exchange, ExchangeId, Target};
 use super::limits::{Limits, Load};
-use super::queue::{Held, Holder, Queue, QueueId};
+use super::queue::{Held, Holder, Queue, QueueId, Return};
 use super::ready::Entry;
 use super::slots::Slots;
 use super::snapshot::Totals;
@@ -133,7 +133,8 @@ impl State {
         };
         let envelope = Arc::clone(&entry.envelope);
         let (redelivered, count) = (entry.redelivered, queue.is_quorum().then_some(entry.returns));
-        let tag = queue.held.insert(Held { entry, holder: Holder::Consumer(to) });
+        let turn = queue.place();
+        let tag = queue.held.insert(Held { entry, holder: Holder::Consumer(to), turn });
         queue.in_flight += 1;
         consumer.held += 1;
         if !consumer.has_room() {
@@ -146,15 +147,22 @@ impl State {
     }
 
     /// Puts messages back that had been handed out.
-    pub(super) fn take_back(&mut self, id: QueueId, entries: impl IntoIterator<Item = Entry>) {
+    pub(super) fn take_back(&mut self, id: QueueId, entries: impl IntoIterator<Item = Entry>, how: Return) {
         for entry in entries {
             let Some(queue) = self.queues.get_mut(id) else { return };
-            if let Err(entry) = queue.take_back(entry) {
+            if let Err(entry) = queue.take_back(entry, how) {
                 self.letters.push_back(Letter::new(id, entry, Reason::DeliveryLimit));
             }
         }
-        self.drop_surplus(id);
-        self.hand_out(id);
+        // What a consumer of a quorum queue takes at once is no surplus; a classic queue looks at its length first.
+        if self.queues.get(id).is_some_and(Queue::is_quorum) {
+            self.hand_out(id);
+            self.drop_surplus(id);
+            self.refresh(id);
+        } else {
+            self.drop_surplus(id);
+            self.hand_out(id);
+        }
     }
 
     fn drop_surplus(&mut self, id: QueueId) {

@@ -171,8 +171,9 @@ impl SettleChannel for Slip {
 
 impl Drop for Slip {
     fn drop(&mut self) {
-        // An error says that it is settled, or that its connection has closed and put it back already.
-        let _ = self.desk.settle(self.tag.to_tag(), Verdict::Requeue);
+        let Desk { shared, queue, holder } = &self.desk;
+        // It is not there when it is settled, or when its connection has closed and put it back already.
+        shared.with(|state| state.abandon(*queue, *holder, self.tag));
     }
 }
 

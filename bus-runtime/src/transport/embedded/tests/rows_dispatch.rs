@@ -130,7 +130,7 @@ async fn row_09_a_closed_consumer_of_a_quorum_queue_gives_all_back_in_order() {
         settle(incoming, Verdict::Ack);
     }
     consumer.close().await;
-    assert_eq!(world.peek("q"), ["6", "7", "0", "3", "4", "5"]);
+    assert_eq!(world.peek("q"), ["0", "3", "4", "5", "6", "7"]);
 }
 
 #[tokio::test]

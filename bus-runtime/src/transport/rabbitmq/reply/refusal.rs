@@ -31,6 +31,11 @@ pub(in crate::transport::rabbitmq) fn refused(
         403 => access_refused(text, request, peer),
         404 => Error::new(ErrorKind::NotFound, format!("cannot {what}: {}", missing(text)))
             .with_help("declare it first: is the name right, and was it deleted?"),
+        405 if text.contains("single active consumer") => Error::new(
+            ErrorKind::ExclusiveQueue,
+            format!("cannot {what}: a quorum queue with a single active consumer gives messages to it alone"),
+        )
+        .with_help("consume the queue instead"),
         405 => Error::new(
             ErrorKind::ExclusiveQueue,
             format!("cannot {what}: another connection owns this exclusive queue"),
