@@ -204,6 +204,8 @@ pub struct Stats {
     pub slowed: u64,
     /// The commands that it has executed.
     pub commands: CommandStats,
+    /// The sessions that were opened here.
+    pub sessions: SessionStats,
     /// Each handler, in the order of the plan.
     pub handlers: Vec<HandlerStats>,
 }
@@ -222,6 +224,24 @@ pub struct CommandStats {
     pub timed_out: u64,
     /// Replies that came when nobody waited for them any more.
     pub late_replies: u64,
+}
+
+/// What became of the sessions of an app, and of the messages of their own handlers, since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionStats {
+    /// All of them.
+    pub opened: u64,
+    /// Those that have not ended.
+    pub open: u64,
+    /// Handlers that sessions have now.
+    pub handlers: u64,
+    /// How often their handlers were called.
+    pub called: u64,
+    /// Messages that they have handled with success.
+    pub handled: u64,
+    /// Calls that ended in an error, a panic or a timeout; their messages are not handled again.
+    pub failed: u64,
 }
 
 /// What one handler has done since the app started.

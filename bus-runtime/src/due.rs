@@ -7,6 +7,7 @@ use crate::envelope::{Envelope, header};
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::names::{ExchangeName, RoutingKey};
+use crate::session;
 use crate::transport::{Confirmation, Incoming, Verdict};
 
 /// Writes the destination of a message into its headers, before it enters the ladder.
@@ -20,6 +21,7 @@ fn addressed(envelope: &Envelope) -> Option<Envelope> {
     let exchange = ExchangeName::new(envelope.headers.text(header::DUE_EXCHANGE)?).ok()?;
     let routing_key = RoutingKey::new(envelope.headers.text(header::DUE_ROUTING_KEY)?).ok()?;
     let mut due = Envelope { exchange, routing_key, ..envelope.clone() };
+    session::copy_as_said(&mut due);
     due.headers.remove(header::DUE_EXCHANGE);
     due.headers.remove(header::DUE_ROUTING_KEY);
     copies::forget_deaths(&mut due.headers);

@@ -270,6 +270,8 @@ pub mod header {
     pub const FATE: &str = "bus-fate";
     /// The message comes from handlers having been told of a failure: its own failures are not told.
     pub const AFTER_FAILURE: &str = "bus-after-failure";
+    /// The message comes from handlers having been told of a command: of the commands that it leads to nobody is told.
+    pub const AFTER_COMMAND: &str = "bus-after-command";
     /// Somebody waits until this message and all that it leads to are settled; who.
     pub const SETTLE: &str = "bus-settle";
     /// Version of the message's type.
@@ -286,6 +288,11 @@ pub mod header {
     pub const USER_ID: &str = "bus-user-id";
     /// The session that a message belongs to.
     pub const SESSION_ID: &str = "bus-session-id";
+    /// The open session that a message is published through, or by a handler of one of its messages: the session's own handlers
+    /// hear of it.
+    pub const SESSION: &str = "bus-session";
+    /// The routing key that a delayed message has for its session when it is due.
+    pub const DUE_SESSION_KEY: &str = "bus-due-session-key";
     /// Of messages with the same key a handler handles one.
     pub const IDEMPOTENCY_KEY: &str = "bus-idempotency-key";
     /// W3C trace context.

@@ -206,6 +206,8 @@ error_kinds! {
     CommandFailed => "BUS0211", 1;
     /// Commands execute commands in a circle.
     NestedTooDeep => "BUS0220", 70;
+    /// A session was used after its end.
+    SessionEnded => "BUS0222", 70;
     /// A handler would wait for what its own slot may be needed for.
     InsideHandler => "BUS0221", 70;
 }

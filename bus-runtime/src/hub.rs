@@ -14,8 +14,10 @@ use crate::envelope::{Envelope, Text, header};
 use crate::error::{Error, ErrorKind};
 use crate::extract::StateMap;
 use crate::idempotency::Idempotency;
+use crate::middleware::Layers;
 use crate::observe::Meters;
 use crate::publish::{Draft, Importance, Pressure};
+use crate::session::{self, Sessions};
 use crate::settling::Settling;
 use crate::shutdown::Shutdown;
 use crate::topology::{PlanSettings, delay, naming};
@@ -55,6 +57,10 @@ pub(crate) struct Hub {
     pub(crate) pressure: Pressure,
     pub(crate) idempotency: Idempotency,
     pub(crate) meters: Meters,
+    /// The sessions of this process.
+    pub(crate) sessions: Sessions,
+    /// What is around every handler: for those that come while the app runs.
+    pub(crate) layers: Layers,
     published: AtomicU64,
     unroutable: AtomicU64,
     window: Semaphore,
@@ -92,6 +98,8 @@ impl Hub {
             pressure: Pressure::default(),
             idempotency: Idempotency::default(),
             meters: Meters::default(),
+            sessions: Sessions::default(),
+            layers: Layers::default(),
             published: AtomicU64::new(0),
             unroutable: AtomicU64::new(0),
             window: Semaphore::new(IN_FLIGHT_MAX),
@@ -175,13 +183,18 @@ impl Hub {
         let Draft { mut envelope, delay, importance, subject, has_own_id: _ } = draft;
         let exchange = self.meters.exchange(&envelope.exchange);
         let topic = format!("{}:{}", envelope.exchange, envelope.routing_key);
-        let confirmation = match delay {
+        let session = importance.is_of_event().then(|| session::key(&envelope)).flatten();
+        let confirmation = match delay.filter(|delay| !delay.is_zero()) {
             Some(delay) => {
+                session::copy_when_due(&mut envelope, session);
                 // Nobody waits for what is to happen later.
                 envelope.headers.remove(header::SETTLE);
                 self.send_later(envelope, delay).await?
             }
-            None => self.send_awaited(Arc::new(envelope)).await?,
+            None => {
+                session::copy_to(&mut envelope, session);
+                self.send_awaited(Arc::new(envelope)).await?
+            }
         };
         self.published.fetch_add(1, Ordering::Relaxed);
         self.meters.sent(subject).confirmed();

@@ -53,6 +53,7 @@ mod idempotency;
 mod publish;
 mod rename;
 mod seam;
+mod session;
 mod settling;
 mod shutdown;
 mod worker;
@@ -121,7 +122,7 @@ pub use broker_url::{AMQP_PORT, AMQPS_PORT, AmqpUrl, BrokerUrl, Host, TlsOptions
 pub use bus_macros::{HandlerError, Message, audit, controller, message_handler, react};
 pub use command::{CommandFailure, Execute};
 pub use config::{Config, Patience, Supervisor};
-pub use counters::{CommandStats, HandlerStats, Stats};
+pub use counters::{CommandStats, HandlerStats, SessionStats, Stats};
 pub use delivery::{Delivery, Metadata};
 pub use envelope::{Envelope, HeaderValue, Headers, Properties, Text, header};
 pub use error::{BoxError, Error, ErrorKind, Place};
@@ -147,12 +148,13 @@ pub use registration::{
     BatchFn, BatchOptions, ErrorHook, Filter, HandlerFn, HandlerId, HandlerOptions, HandlerRegistration,
     ItemFn, MessageRegistration, PublishRegistration, RetryOptions, Subject, Timeout,
 };
+pub use session::{Session, SessionEnded, SessionStarted};
 pub use settling::Settled;
 pub use shape::Shape;
 pub use shutdown::Shutdown;
 pub use transport::embedded::EmbeddedBroker;
 pub use transport::{QueueLevel, WaterMark};
-pub use worker::HandlerFailed;
+pub use worker::{CommandFinished, CommandStarted, HandlerFailed};
 
 /// What the programs of the documentation use.
 pub mod prelude {

@@ -3,6 +3,8 @@
 mod published;
 
 use std::any::TypeId;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::delivery::{Delivery, Metadata};
@@ -57,6 +59,25 @@ pub type BatchFn = fn(BatchCall) -> BoxFuture<'static, Result<Outcomes, Rejectio
 pub(crate) enum HandlerCall {
     One(HandlerFn),
     Many(ItemFn, BatchFn),
+}
+
+/// What a message calls: what an attribute has left in the binary, or what a session was given while the app runs.
+#[derive(Clone, Debug)]
+pub(crate) enum Callee {
+    Linked(HandlerCall),
+    Given(Closure),
+}
+
+/// A handler that is a value: it extracts the arguments, calls what it was made of and judges what that returns.
+#[derive(Clone)]
+pub(crate) struct Closure(
+    pub(crate) Arc<dyn Fn(Delivery) -> BoxFuture<'static, Result<Outcome, Rejection>> + Send + Sync>,
+);
+
+impl fmt::Debug for Closure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Closure")
+    }
 }
 
 /// Which function: its path in the crate, unique and stable, and the basis of the queue's name.

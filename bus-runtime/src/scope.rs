@@ -102,6 +102,11 @@ impl Scope {
         Self::new(Arc::clone(&first.hub), Arc::clone(&first.entry), metadata, Arc::clone(&first.right))
     }
 
+    /// The open session that its message is of.
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.metadata.headers().text(header::SESSION)
+    }
+
     pub(crate) fn metadata(&self) -> &Metadata {
         &self.metadata
     }
@@ -256,7 +261,9 @@ impl Scope {
             (header::MOUNT_POINT, context.mount_point()),
             (header::USER_ID, context.user_id()),
             (header::SESSION_ID, context.session_id()),
+            (header::SESSION, parent.text(header::SESSION)),
             (header::AFTER_FAILURE, parent.text(header::AFTER_FAILURE)),
+            (header::AFTER_COMMAND, parent.text(header::AFTER_COMMAND)),
             (header::SETTLE, parent.text(header::SETTLE)),
             (header::TRACEPARENT, parent.text(header::TRACEPARENT)),
             (header::TRACESTATE, parent.text(header::TRACESTATE)),
@@ -276,11 +283,12 @@ impl Scope {
 /// What stands for all messages of a batch: without a body, with the headers of context and trace that they agree on, and with
 /// an id that is the same when the same messages come again.
 fn of_all(first: &Metadata, deliveries: &[Delivery]) -> Metadata {
-    const SHARED: [&str; 6] = [
+    const SHARED: [&str; 7] = [
         header::PROJECT_ID,
         header::MOUNT_POINT,
         header::USER_ID,
         header::SESSION_ID,
+        header::SESSION,
         header::TRACEPARENT,
         header::TRACESTATE,
     ];

@@ -72,6 +72,16 @@ impl Settling {
         queues.clone_into(&mut self.queues.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// A queue more, of a session.
+    pub(crate) fn handles_too(&self, queue: &Arc<QueueEntry>) {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(queue));
+    }
+
+    /// A queue less.
+    pub(crate) fn handles_no_more(&self, queue: &QueueName) {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| known.name != *queue);
+    }
+
     /// Somebody waits for a message.
     pub(crate) fn open(self: &Arc<Self>) -> Waiting {
         let id = seam::message_id();
@@ -92,6 +102,13 @@ impl Settling {
             }
         });
         reached
+    }
+
+    /// The queues of this process, but for those of sessions, that a message reaches.
+    pub(crate) fn reached(&self, envelope: &Envelope) -> Vec<QueueName> {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let reached = queues.iter().filter(|queue| queue.session.is_none() && reaches(envelope, queue));
+        reached.map(|queue| queue.name.clone()).collect()
     }
 
     /// A message was not published after all.
@@ -146,8 +163,16 @@ fn reaches(envelope: &Envelope, queue: &QueueEntry) -> bool {
     if envelope.exchange.is_default() {
         return envelope.routing_key == queue.name.as_str();
     }
+    let of_session = || match &queue.session {
+        Some(id) => envelope.headers.text(header::SESSION) == Some(id),
+        None => true,
+    };
     let bound = |key: &crate::topology::CapturingKey| key.key.matches(&envelope.routing_key);
-    queue.members.iter().any(|entry| entry.exchange == envelope.exchange && entry.keys.iter().any(bound))
+    of_session()
+        && queue
+            .members
+            .iter()
+            .any(|entry| entry.exchange == envelope.exchange && entry.keys.iter().any(bound))
 }
 
 impl Copy {

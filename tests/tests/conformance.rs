@@ -35,7 +35,7 @@ macro_rules! conformance {
 
 conformance! {
     routing: t1_topic_matrix, t4_every_pattern, t4_random_patterns, t2_two_bindings_one_delivery, t3_wildcards_in_routing_keys, direct_and_fanout,
-        default_exchange, exchange_to_exchange, unbind;
+        default_exchange, exchange_to_exchange, unbind, more_routing_keys, more_keys_are_dead_too;
     publishing: confirms_of_many, missing_exchange, bodies, keys, headers, properties, refused_before_sending, unroutable;
     consuming: prefetch, prefetch_zero, round_robin, busy_consumer_is_passed_over, order, single_active_consumer, get_beside_single_active, cancel,
         close_returns_messages, drop_returns_messages, close_flushes_settlements, settle_after_close, consume_missing_queue,

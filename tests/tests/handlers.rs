@@ -60,6 +60,10 @@ mod replays;
 mod resting;
 #[path = "handlers/retry.rs"]
 mod retry;
+#[path = "handlers/session_ends.rs"]
+mod session_ends;
+#[path = "handlers/sessions.rs"]
+mod sessions;
 #[path = "handlers/settle.rs"]
 mod settle;
 #[path = "handlers/settling.rs"]
@@ -68,6 +72,8 @@ mod settling;
 mod shutdown;
 #[path = "handlers/topology.rs"]
 mod topology;
+#[path = "handlers/watched.rs"]
+mod watched;
 
 /// Runs each test on both brokers.
 macro_rules! on_both {
@@ -146,6 +152,9 @@ on_both! {
     command::a_command_that_timed_out_does_not_run_later,
     command::a_command_may_ask_for_another_attempt,
     command::late_replies_are_dropped_and_counted,
+    watched::a_retried_command_that_timed_out_does_not_run_later,
+    watched::whoever_listens_hears_of_commands,
+    watched::nobody_is_told_of_commands_when_nobody_listens,
     nested::l2_nested_commands_do_not_deadlock,
     nested::a_command_inherits_and_goes_out_at_once,
     command::every_end_is_answered,
@@ -238,4 +247,16 @@ on_both! {
     shutdown::s2_a_bus_that_is_dropped_lets_handlers_end,
     publish::l3_what_is_due_later_holds_up_nobody,
     settle::l4_a_hook_that_fails_calls_nobody,
+    sessions::l7_a_session_hears_of_its_own_messages,
+    sessions::l1_session_handlers_come_after_those_of_the_bus,
+    sessions::the_session_answers_its_commands,
+    sessions::sessions_of_one_id_are_one,
+    sessions::a_failing_handler_of_a_session_is_called_once,
+    sessions::publish_and_wait_waits_for_sessions,
+    session_ends::l7_the_end_comes_after_what_was_published,
+    session_ends::l7_handlers_go_with_their_owner,
+    session_ends::l2_a_session_ends_from_inside,
+    session_ends::a_session_inside_a_handler,
+    session_ends::shutdown_ends_sessions,
+    session_ends::ids_of_sessions,
 }

@@ -20,6 +20,8 @@ mod lost;
 mod refused;
 #[path = "rabbitmq/secrets.rs"]
 mod secrets;
+#[path = "rabbitmq/sessions.rs"]
+mod sessions;
 #[path = "rabbitmq/tls.rs"]
 mod tls;
 

@@ -20,6 +20,7 @@ mod ordered;
 mod outcomes;
 mod quickstart;
 mod retries;
+mod sessions;
 mod setup;
 mod staged;
 mod tasks;

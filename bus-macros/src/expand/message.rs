@@ -18,11 +18,14 @@ impl MessageSpec {
         quote! {
             const _: () = {
                 #import
+                // The compiler would offer this type where another one is not a message.
+                #[diagnostic::do_not_recommend]
                 impl __bus::Message for #name {
                     type Kind = #kind;
                     const TOPIC: &'static __bus::str = #topic;
                     #options
                 }
+                #[diagnostic::do_not_recommend]
                 impl __bus::FromDelivery for #name {
                     fn from_delivery(#delivery: &__bus::Delivery) -> __bus::Result<Self, __bus::Rejection> {
                         __bus::decode::<Self>(#delivery)

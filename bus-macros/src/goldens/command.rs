@@ -2,10 +2,12 @@
 
 const _: () = {
     use ::bus_runtime::__private as __bus;
+    #[diagnostic::do_not_recommend]
     impl __bus::Message for CreateUser {
         type Kind = __bus::Command<Result<u64, String>>;
         const TOPIC: &'static __bus::str = "user.create";
     }
+    #[diagnostic::do_not_recommend]
     impl __bus::FromDelivery for CreateUser {
         fn from_delivery(
             delivery: &__bus::Delivery,

@@ -2,10 +2,12 @@
 
 const _: () = {
     use ::bus_runtime::__private as __bus;
+    #[diagnostic::do_not_recommend]
     impl __bus::Message for UserCreated {
         type Kind = __bus::Event;
         const TOPIC: &'static __bus::str = "user.created";
     }
+    #[diagnostic::do_not_recommend]
     impl __bus::FromDelivery for UserCreated {
         fn from_delivery(
             delivery: &__bus::Delivery,

@@ -2,6 +2,7 @@
 
 const _: () = {
     use ::bus_runtime::__private as __bus;
+    #[diagnostic::do_not_recommend]
     impl __bus::Message for SendInvoice {
         type Kind = __bus::Task;
         const TOPIC: &'static __bus::str = "invoice.send";
@@ -10,6 +11,7 @@ const _: () = {
         const TTL_MILLIS: __bus::Option<__bus::u64> = __bus::Some(300000);
         const PRIORITY: __bus::Option<__bus::u8> = __bus::Some(9);
     }
+    #[diagnostic::do_not_recommend]
     impl __bus::FromDelivery for SendInvoice {
         fn from_delivery(
             delivery: &__bus::Delivery,

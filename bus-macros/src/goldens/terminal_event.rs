@@ -2,11 +2,13 @@
 
 const _: () = {
     use ::facade::bus::__private as __bus;
+    #[diagnostic::do_not_recommend]
     impl __bus::Message for PageIndexed {
         type Kind = __bus::Event;
         const TOPIC: &'static __bus::str = "page.indexed";
         const TERMINAL: __bus::bool = true;
     }
+    #[diagnostic::do_not_recommend]
     impl __bus::FromDelivery for PageIndexed {
         fn from_delivery(
             delivery: &__bus::Delivery,

@@ -11,7 +11,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use super::App;
 use super::connect::Broker;
-use super::levels;
+use super::{checks, levels};
 use crate::admin::Admin;
 use crate::check;
 use crate::config::Config;
@@ -19,7 +19,7 @@ use crate::counters::{Counters, HandlerStats, Stats};
 use crate::dead_letters::DeadLetters;
 use crate::error::Error;
 use crate::hub::Hub;
-use crate::message::{Message, MessageType};
+use crate::message::MessageType;
 use crate::middleware::Layers;
 use crate::names::QueueName;
 use crate::observe::Meters;
@@ -36,7 +36,7 @@ use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{
     ConnectionStatus, ConsumeOptions, Consumer, Standing, Transport, TransportDescription,
 };
-use crate::worker::{self, HandlerFailed, Lookouts, Member, Phase, Worker};
+use crate::worker::{self, Lookouts, Member, Phase, Worker};
 
 /// A running app. It publishes, through [`Publisher`], and is shut down with [`shutdown`](Self::shutdown).
 ///
@@ -143,6 +143,7 @@ pub(super) async fn prepare(
     hub.idempotency = app.idempotency;
     let types = message_types(&plan);
     hub.meters = Meters::new(&plan, &config.plan, &types, config.metrics.one_of);
+    hub.layers = app.layers.clone();
     let running = Running {
         hub: Arc::new(hub),
         counters: plan.handlers.iter().map(|entry| Arc::new(Counters::of(entry))).collect(),
@@ -178,7 +179,7 @@ fn message_types(plan: &Plan) -> Vec<MessageType> {
     let linked = MessageRegistration::linked().map(|registration| registration.message);
     let handled = plan.handlers.iter().filter_map(|entry| entry.message);
     // What Bus itself publishes is counted nowhere.
-    linked.chain(handled).filter(|message| message.topic != HandlerFailed::TOPIC).collect()
+    linked.chain(handled).filter(|message| !checks::OF_BUS.contains(&message.topic)).collect()
 }
 
 impl Bus {
@@ -377,7 +378,8 @@ impl Running {
         });
         let commands = self.hub.command_stats();
         let (refused, waited, slowed) = self.hub.pressure.counts();
-        Stats { published, unroutable, refused, waited, slowed, commands, handlers: handlers.collect() }
+        let (sessions, handlers) = (self.hub.sessions.stats(), handlers.collect());
+        Stats { published, unroutable, refused, waited, slowed, commands, sessions, handlers }
     }
 
     /// Waits until nothing is queued, in flight or due now.

@@ -14,10 +14,20 @@ use crate::message::Message;
 #[cfg(feature = "cli")]
 use crate::registration::{HandlerOptions, HandlerRegistration};
 use crate::registration::{MessageRegistration, PublishRegistration};
+use crate::session::{SessionEnded, SessionStarted};
 use crate::topology::Plan;
 #[cfg(feature = "cli")]
 use crate::topology::{HandlerEntry, override_name};
-use crate::worker::HandlerFailed;
+use crate::worker::{CommandFinished, CommandStarted, HandlerFailed};
+
+/// The topics that Bus itself publishes.
+pub(super) const OF_BUS: [&str; 5] = [
+    HandlerFailed::TOPIC,
+    CommandStarted::TOPIC,
+    CommandFinished::TOPIC,
+    SessionStarted::TOPIC,
+    SessionEnded::TOPIC,
+];
 
 impl App {
     /// Everything that looks wrong with the program as a whole, without a broker: what the command `check` tells. All handlers
@@ -121,7 +131,7 @@ impl App {
     /// The message types that are linked into the program.
     pub(crate) fn messages(&self) -> Vec<&'static MessageRegistration> {
         // What Bus itself publishes is nobody's promise.
-        let linked = MessageRegistration::linked().filter(|one| one.message.topic != HandlerFailed::TOPIC);
+        let linked = MessageRegistration::linked().filter(|one| !OF_BUS.contains(&one.message.topic));
         sorted(linked.collect(), |one| one.place)
     }
 }

@@ -87,6 +87,7 @@ impl Bus {
         }
         let interrupted = interrupted + running.join_commands().await;
         running.hub.meters.interrupted.add(interrupted);
+        running.end_sessions().await;
         for mover in std::mem::take(&mut self.movers) {
             // What was not moved is still where it was.
             running.join(mover).await;
@@ -185,6 +186,20 @@ impl Running {
             () = worker::time_is_up(&mut phase) => {}
         }
         commands.count()
+    }
+
+    /// Ends the sessions that are open still: whatever was published to them is there now.
+    async fn end_sessions(&self) {
+        let mut phase = self.phase.subscribe();
+        let late = async {
+            worker::time_is_up(&mut phase).await;
+            seam::sleep(WORKER_TIMEOUT).await;
+        };
+        tokio::select! {
+            biased;
+            () = self.hub.sessions.end_all() => {}
+            () = late => tracing::warn!("a session does not end; its queues go with the connection"),
+        }
     }
 
     /// Waits for a task that ends with the time of the handlers; `None` when it does not, or ended abnormally.

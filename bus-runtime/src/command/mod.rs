@@ -7,21 +7,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use crate::copies::rfc3339;
 use crate::envelope::{Envelope, Text, header};
 use crate::error::{Error, ErrorKind};
 use crate::hub::Hub;
-use crate::names::{ExchangeName, RoutingKey};
+use crate::names::{ExchangeName, QueueName, RoutingKey};
 use crate::publish::Draft;
 use crate::scope::CURRENT;
 use crate::seam;
-use crate::transport::{BoxFuture, ConnectionStatus};
+use crate::topology::naming;
+use crate::transport::{BoxFuture, Confirmation, ConnectionStatus};
 
 mod desk;
 mod failure;
 
 pub(crate) use desk::Replies;
+use desk::Waiting;
 pub use failure::CommandFailure;
 pub(crate) use failure::{Answer, answer};
 
@@ -92,14 +95,22 @@ async fn execute<R: DeserializeOwned>(hub: &Arc<Hub>, draft: Draft, timeout: Dur
     let deadline = seam::now() + timeout;
     let mut stage = Stage::Sending;
     let reached = async {
-        if let Some(local) = hub.locals.find(&draft.envelope) {
+        let session = queue_of_session(hub, &draft.envelope)?;
+        let local = session.as_ref().and_then(|queue| hub.sessions.command(queue));
+        if let (None, Some(queue)) = (&local, session) {
+            let reply = ask_session(hub, draft.clone(), &queue, deadline, &mut stage).await?;
+            if let Some(reply) = reply {
+                return failure::decode(&topic, &reply);
+            }
+        }
+        if let Some(local) = local.or_else(|| hub.locals.find(&draft.envelope)) {
             stage = Stage::Sent;
             hub.commands.in_process.add_one();
             let caller = CURRENT.try_with(Arc::clone).ok();
             let answer = local.execute(hub, draft.envelope, caller.as_deref(), deadline).await?;
             return failure::read(&topic, answer);
         }
-        let reply = ask(hub, draft, timeout, &mut stage).await?;
+        let reply = ask(hub, draft, deadline, &mut stage).await?;
         failure::decode(&topic, &reply)
     };
     match tokio::time::timeout_at(deadline, reached).await {
@@ -108,12 +119,45 @@ async fn execute<R: DeserializeOwned>(hub: &Arc<Hub>, draft: Draft, timeout: Dur
     }
 }
 
+/// The queue of the handler that a command's session has for it, if it has one; `None` when it is of no session.
+fn queue_of_session(hub: &Hub, command: &Envelope) -> Result<Option<QueueName>, Error> {
+    let session = command.headers.text(header::SESSION);
+    let queue = |id| naming::session_command(&hub.settings.prefix, id, &command.routing_key);
+    session.map(queue).transpose()
+}
+
 /// Sends the command to its queue and waits for the reply.
-async fn ask(hub: &Arc<Hub>, mut draft: Draft, timeout: Duration, stage: &mut Stage) -> Result<Bytes, Error> {
+async fn ask(hub: &Arc<Hub>, mut draft: Draft, deadline: Instant, stage: &mut Stage) -> Result<Bytes, Error> {
+    let waiting = prepare(hub, &mut draft, deadline).await?;
+    hub.send_draft(draft).await?;
+    *stage = Stage::Sent;
+    waiting.reply().await
+}
+
+/// Sends the command to the handler that its session has, and waits for the reply; `None` when there is none.
+async fn ask_session(
+    hub: &Arc<Hub>,
+    mut draft: Draft,
+    queue: &QueueName,
+    deadline: Instant,
+    stage: &mut Stage,
+) -> Result<Option<Bytes>, Error> {
+    let waiting = prepare(hub, &mut draft, deadline).await?;
+    let command = Arc::new(readdressed(draft.envelope, queue)?);
+    if hub.send(command).await? == Confirmation::Unroutable {
+        return Ok(None);
+    }
+    *stage = Stage::Sent;
+    waiting.reply().await.map(Some)
+}
+
+/// Writes into a command where its reply goes, and until when somebody waits for that.
+async fn prepare(hub: &Arc<Hub>, draft: &mut Draft, deadline: Instant) -> Result<Waiting, Error> {
     if *hub.shutdown_finished().borrow() {
         return Err(shut_down());
     }
-    let deadline = seam::wall_clock() + timeout;
+    let left = deadline.saturating_duration_since(seam::now());
+    let at = seam::wall_clock() + left;
     let desk = hub.replies.queue(hub).await?;
     let Envelope { properties, headers, .. } = &mut draft.envelope;
     let id = seam::message_id();
@@ -121,13 +165,19 @@ async fn ask(hub: &Arc<Hub>, mut draft: Draft, timeout: Duration, stage: &mut St
         headers.set(header::CONVERSATION, conversation);
     }
     properties.reply_to = Some(Text::Owned(desk.to_string()));
-    properties.expiration = Some(timeout);
+    properties.expiration = Some(left);
     // What a worker has fetched ahead does not expire on the broker any more.
-    headers.set(header::DEADLINE, rfc3339(deadline));
-    let waiting = hub.replies.expect(id);
-    hub.send_draft(draft).await?;
-    *stage = Stage::Sent;
-    waiting.reply().await
+    headers.set(header::DEADLINE, rfc3339(at));
+    Ok(hub.replies.expect(id))
+}
+
+/// The command, addressed to the queue of a session's handler; where it would have gone to stands in its headers.
+fn readdressed(mut command: Envelope, queue: &QueueName) -> Result<Envelope, Error> {
+    command.headers.set(header::EXCHANGE, command.exchange.to_string());
+    command.headers.set(header::ROUTING_KEY, command.routing_key.to_string());
+    command.exchange = ExchangeName::default_exchange();
+    command.routing_key = RoutingKey::new(queue.as_str())?;
+    Ok(command)
 }
 
 fn no_reply(hub: &Hub, topic: &RoutingKey, timeout: Duration, stage: Stage) -> Error {

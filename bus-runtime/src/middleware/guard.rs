@@ -9,17 +9,35 @@ use futures_util::FutureExt;
 use super::panicked;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
-use crate::outcome::{HandlerError, Outcome};
-use crate::registration::{HandlerFn, judged};
+use crate::outcome::{HandlerError, Outcome, Rejection};
+use crate::registration::{Closure, HandlerFn, judged};
 use crate::topology::HandlerEntry;
+use crate::transport::BoxFuture;
+
+/// A handler in the form in which it is called.
+pub(super) trait Callable: Clone + Send + Sync + 'static {
+    fn call(&self, delivery: Delivery) -> BoxFuture<'static, Result<Outcome, Rejection>>;
+}
+
+impl Callable for HandlerFn {
+    fn call(&self, delivery: Delivery) -> BoxFuture<'static, Result<Outcome, Rejection>> {
+        self(delivery)
+    }
+}
+
+impl Callable for Closure {
+    fn call(&self, delivery: Delivery) -> BoxFuture<'static, Result<Outcome, Rejection>> {
+        (self.0)(delivery)
+    }
+}
 
 /// Calls the handler, at most for as long as its timeout. Waiting for a layer further out is not part of that time.
 pub(super) async fn guarded(
     entry: Arc<HandlerEntry>,
-    call: HandlerFn,
+    call: impl Callable,
     delivery: Delivery,
 ) -> Result<Outcome, BoxError> {
-    Ok(match limited(entry.timeout, async { call(delivery).await }).await {
+    Ok(match limited(entry.timeout, async { call.call(delivery).await }).await {
         Ok(Ok(outcome)) => judged(outcome),
         Ok(Err(rejection)) => rejection.into(),
         Err(error) => Outcome::Failed(error),

@@ -20,7 +20,7 @@ use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::outcome::Outcome;
-use crate::registration::{HandlerCall, HandlerFn};
+use crate::registration::{Callee, HandlerCall};
 use crate::topology::{BatchEntry, HandlerEntry, glob};
 use crate::transport::BoxFuture;
 
@@ -50,7 +50,13 @@ trait BoxedService: Send {
 impl HandlerService {
     /// The handler itself, with its timeout and its panics caught.
     pub(crate) fn of(entry: &Arc<HandlerEntry>, counters: &Arc<Counters>) -> Self {
-        match (entry.call, entry.batch) {
+        let (linked, batch) = match &entry.callee {
+            Callee::Linked(call) => (*call, entry.batch),
+            Callee::Given(closure) => {
+                return Self(Box::new(Innermost(Arc::clone(entry), closure.clone())));
+            }
+        };
+        match (linked, batch) {
             (HandlerCall::Many(item, call), Some(BatchEntry { size, wait })) => {
                 let functions = batch::Functions { item, call };
                 Self(Box::new(InBatches(Gatherer::new(entry, counters, functions, usize::from(size), wait))))
@@ -90,15 +96,15 @@ impl fmt::Debug for HandlerService {
     }
 }
 
-struct Innermost(Arc<HandlerEntry>, HandlerFn);
+struct Innermost<F>(Arc<HandlerEntry>, F);
 
-impl BoxedService for Innermost {
+impl<F: guard::Callable> BoxedService for Innermost<F> {
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, delivery: Delivery) -> BoxFuture<'static, Result<Outcome, BoxError>> {
-        Box::pin(guard::guarded(Arc::clone(&self.0), self.1, delivery))
+        Box::pin(guard::guarded(Arc::clone(&self.0), self.1.clone(), delivery))
     }
 }
 

@@ -49,7 +49,8 @@ impl IntoFuture for AndSettle {
 fn outside_of_handlers(via: Via) -> Result<Arc<Hub>, Error> {
     match via {
         Via::Hub(hub) if CURRENT.try_with(|_| ()).is_err() => Ok(hub),
-        Via::Hub(_) | Via::Scope(_) => Err(Error::new(
+        Via::Session(session) if CURRENT.try_with(|_| ()).is_err() => session.hub(),
+        Via::Hub(_) | Via::Scope(_) | Via::Session(_) => Err(Error::new(
             ErrorKind::InsideHandler,
             "a handler can't wait until its messages are settled: they are sent when it has succeeded, and may need its slot",
         )

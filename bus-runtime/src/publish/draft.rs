@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::hub::Hub;
 use crate::observe::SentAs;
 use crate::scope::Scope;
+use crate::session::SessionCore;
 use crate::transport::BoxFuture;
 
 /// A message, ready to be sent.
@@ -35,6 +36,11 @@ pub(crate) enum Importance {
 }
 
 impl Importance {
+    /// Whether it is an event, or another message that nobody has to receive.
+    pub(crate) fn is_of_event(self) -> bool {
+        matches!(self, Self::Counted | Self::Silent)
+    }
+
     pub(crate) fn judge_unroutable(self, hub: &Hub, topic: &str) -> Result<(), Error> {
         match self {
             Self::Silent => Ok(()),
@@ -72,6 +78,8 @@ pub(crate) enum Via {
     Hub(Arc<Hub>),
     /// Held by the call of a handler until that succeeds.
     Scope(Arc<Scope>),
+    /// To the broker, now, as a message of a session.
+    Session(Arc<SessionCore>),
     /// There is no bus here.
     Nowhere,
 }
@@ -220,6 +228,7 @@ impl IntoFuture for Publish {
             let draft = draft?;
             match via {
                 Via::Hub(hub) => hub.send_draft(draft).await,
+                Via::Session(session) => session.hub()?.send_draft(draft).await,
                 Via::Scope(scope) => scope.stage(draft),
                 Via::Nowhere => Err(Error::new(ErrorKind::NoBus, "there is no bus to publish on")
                     .with_help("publish in a handler, or on the `Bus` that `app().start()` returns")),

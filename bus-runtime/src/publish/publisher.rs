@@ -15,6 +15,7 @@ use crate::message::{Command, Kind, Message, MessageKind, Publishable};
 use crate::names::{ExchangeName, RoutingKey};
 use crate::observe::SentAs;
 use crate::scope::{CURRENT, Scope};
+use crate::session::{Session, SessionCore};
 
 /// The app that `run()` has started, for `message.publish()` outside of handlers.
 static PROCESS_WIDE: OnceLock<Weak<Hub>> = OnceLock::new();
@@ -140,10 +141,53 @@ impl Publisher {
         Execute::new(draft.and_then(|draft| Ok((self.hub()?, draft))))
     }
 
+    /// Opens a session: a scope for handlers that are there for one piece of work, and hear only of its messages. See [`Session`].
+    /// It is open at once, in a handler too, and what is published through it goes out at once.
+    ///
+    /// The id is what the work is called: a number of a job, of a request. It is the `session_id` of the [`Context`](crate::Context)
+    /// of every message of the session. Several sessions may have one id, in this process and in others: each hears of the
+    /// messages of all.
+    ///
+    /// ```
+    /// # use bus_runtime::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Message)]
+    /// # #[event("import.progress")]
+    /// # struct Progress { percent: u8 }
+    /// # #[tokio::main] async fn main() -> Result<(), bus_runtime::Error> {
+    /// # let bus = bus_runtime::app().without_handlers().start().await?;
+    /// let session = bus.session("job-123").await?;
+    /// session.on(|progress: Progress| async move { println!("{} %", progress.percent) }).await?;
+    /// session.publish(&Progress { percent: 50 }).await?;
+    /// session.end().await;
+    /// # bus.shutdown().await;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidName`](ErrorKind::InvalidName) for an id that is empty or longer than 255 bytes, [`Closed`](ErrorKind::Closed) when
+    /// the bus was shut down, and what publishing [`SessionStarted`](crate::SessionStarted) says.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped, there is no session.
+    pub async fn session(&self, id: impl Into<String>) -> Result<Session, Error> {
+        let hub = self.hub()?;
+        let parent = match &self.0 {
+            Via::Scope(scope) => Some(Arc::clone(scope)),
+            _ => CURRENT.try_with(Arc::clone).ok(),
+        };
+        Session::open(hub, id.into(), parent.as_deref()).await
+    }
+
+    pub(crate) fn of_session(session: &Arc<SessionCore>) -> Self {
+        Self(Via::Session(Arc::clone(session)))
+    }
+
     /// The app's hub, when there is one here and the handler has not ended.
     fn hub(&self) -> Result<Arc<Hub>, Error> {
         match &self.0 {
             Via::Hub(hub) => Ok(Arc::clone(hub)),
+            Via::Session(session) => session.hub(),
             Via::Scope(scope) => scope.check_open().map(|()| Arc::clone(&scope.hub)),
             Via::Nowhere => Err(Error::new(ErrorKind::NoBus, "there is no bus to publish on")
                 .with_help("publish in a handler, or on the `Bus` that `app().start()` returns")),
@@ -202,8 +246,10 @@ impl Publisher {
         envelope.properties.message_id = Some(Text::Owned(crate::seam::message_id()));
         envelope.properties.timestamp = Some(crate::seam::wall_clock());
         envelope.properties.app_id = Some(hub.app_id.clone());
-        if let Via::Scope(scope) = &self.0 {
-            scope.inherit(&mut envelope);
+        match &self.0 {
+            Via::Scope(scope) => scope.inherit(&mut envelope),
+            Via::Session(session) => session.inherit(&mut envelope),
+            Via::Hub(_) | Via::Nowhere => {}
         }
         Draft { envelope, delay: None, importance, subject, has_own_id: false }
     }
@@ -227,6 +273,7 @@ impl fmt::Debug for Publisher {
         let via = match &self.0 {
             Via::Hub(_) => "direct",
             Via::Scope(_) => "of a handler",
+            Via::Session(_) => "of a session",
             Via::Nowhere => "nowhere",
         };
         write!(f, "Publisher({via})")

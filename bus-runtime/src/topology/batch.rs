@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::contradictions::batch_by_hand;
 use super::handler::HandlerEntry;
 use crate::error::Error;
-use crate::registration::{BatchOptions, HandlerCall};
+use crate::registration::{BatchOptions, Callee, HandlerCall};
 
 /// How long the first message of a batch waits for others when nothing else is said.
 const WAIT_DEFAULT: Duration = Duration::from_secs(1);
@@ -22,9 +22,9 @@ pub struct BatchEntry {
 impl BatchEntry {
     /// What the option stands for. A registration by hand may have it without a function for many messages.
     pub(super) fn of(options: Option<BatchOptions>, entry: &HandlerEntry) -> Result<Option<Self>, Error> {
-        match (options, entry.call) {
-            (None, HandlerCall::One(_)) => Ok(None),
-            (Some(BatchOptions { size, wait }), HandlerCall::Many(..)) => {
+        match (options, &entry.callee) {
+            (None, Callee::Linked(HandlerCall::One(_)) | Callee::Given(_)) => Ok(None),
+            (Some(BatchOptions { size, wait }), Callee::Linked(HandlerCall::Many(..))) => {
                 Ok(Some(Self { size: size.max(1), wait: wait.unwrap_or(WAIT_DEFAULT) }))
             }
             _ => Err(batch_by_hand(entry)),

@@ -12,7 +12,7 @@ use crate::instances::InstanceFinder;
 use crate::message::{MessageKind, MessageType};
 use crate::names::{ExchangeName, QueueName};
 use crate::policy::{AckMode, BreakerPolicy, OnError, RateLimit, RetryPolicy};
-use crate::registration::{ErrorHook, Filter, HandlerCall};
+use crate::registration::{Callee, ErrorHook, Filter};
 
 /// What a handler is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,7 +86,7 @@ pub struct HandlerEntry {
     pub(crate) arguments: fn(&mut Arguments),
     /// How the instances are found that it is called for, if it is a method.
     pub(crate) instances: Option<InstanceFinder>,
-    pub(crate) call: HandlerCall,
+    pub(crate) callee: Callee,
 }
 
 impl HandlerEntry {

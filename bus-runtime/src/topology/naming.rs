@@ -37,9 +37,29 @@ pub(crate) fn ladder(prefix: &str, level: u32) -> String {
     format!("{prefix}{OWN_PREFIX}ladder.{level:02}")
 }
 
-/// Whether Bus declares a queue of this name while it runs, whatever the handlers are: the ladder, and answers to commands.
+/// `bus.session.<hash>`: the routing key by which a session hears of an event, beside the event's own. Of a known length, whatever
+/// the session and the topic are.
+pub(crate) fn session_key(id: &str, topic: &str) -> String {
+    let name = format!("{id}\0{topic}");
+    format!("{OWN_PREFIX}session.{}", uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()))
+}
+
+/// The queue of a session's handler of a command: there is one in all processes.
+pub(crate) fn session_command(prefix: &str, id: &str, topic: &str) -> Result<QueueName, Error> {
+    Ok(QueueName::new(format!("{prefix}{}", session_key(id, topic)))?)
+}
+
+/// A queue of a session's handler of an event: there may be many. `unique` tells them apart.
+pub(crate) fn session_queue(prefix: &str, unique: &str) -> Result<QueueName, Error> {
+    Ok(QueueName::new(format!("{prefix}{OWN_PREFIX}session.{unique}"))?)
+}
+
+/// Whether Bus declares a queue of this name while it runs, whatever the handlers are: the ladder, answers to commands, and the
+/// handlers of sessions.
 pub(crate) fn is_run_time(name: &str) -> bool {
-    ["bus.ladder.", "bus.reply."].iter().any(|own| name.starts_with(own) || name.contains(&format!(".{own}")))
+    ["bus.ladder.", "bus.reply.", "bus.session."]
+        .iter()
+        .any(|own| name.starts_with(own) || name.contains(&format!(".{own}")))
 }
 
 /// Whether a queue of this name holds messages until their time has come, or has just come.

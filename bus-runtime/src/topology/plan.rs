@@ -19,7 +19,9 @@ use crate::error::{Error, ErrorKind};
 use crate::message::MessageKind;
 use crate::names::{ExchangeName, QueueName};
 use crate::policy::{AckMode, RetryPolicy, WhenFull};
-use crate::registration::{HandlerId, HandlerOptions, HandlerRegistration, RetryOptions, Subject, Timeout};
+use crate::registration::{
+    Callee, HandlerId, HandlerOptions, HandlerRegistration, RetryOptions, Subject, Timeout,
+};
 
 /// `x-delivery-limit` of work queues: far above what reconnects cause (22 of them with prefetch 32 and a limit of 20
 /// dead-lettered messages that nobody had handled), and an end for a message that kills its worker.
@@ -117,6 +119,8 @@ pub struct QueueEntry {
     pub declaration: Queue,
     /// Whether it belongs to others, who alone declare and bind it.
     pub foreign: bool,
+    /// The session that its messages are of.
+    pub(crate) session: Option<String>,
 }
 
 /// Plans what the registrations mean.
@@ -231,7 +235,7 @@ fn add(
         identity: registration.identity,
         arguments: registration.arguments,
         instances: registration.instances.map(|finder| finder()),
-        call: registration.call,
+        callee: Callee::Linked(registration.call),
     };
     apply(&mut entry, registration.id, &options, settings)?;
     handlers.push(Planned { id: registration.id, options, entry: Arc::new(entry), suffix });
@@ -468,6 +472,7 @@ fn join(queues: &mut BTreeMap<String, QueueEntry>, planned: &Planned, prefix: &s
             when_full: planned.options.overflow.unwrap_or_default(),
             declaration,
             foreign: planned.options.has_foreign_queue(),
+            session: None,
         },
     );
     Ok(())

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::Mutex;
 use tracing::Instrument;
 
+use super::commands;
 use super::instances::InstanceCalls;
 use super::member::Stack;
 use super::stuck::Stuck;
@@ -156,6 +157,7 @@ async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<
         routing_key = %arrival.metadata.routing_key(),
         attempt = arrival.metadata.attempt(),
     );
+    let told = commands::begin(hub, &entry, arrival);
     let guarded = AssertUnwindSafe(CURRENT.scope(Arc::clone(&scope), future)).catch_unwind();
     let mut outcome = match guarded.instrument(span).await {
         Ok(Ok(outcome)) => outcome,
@@ -184,7 +186,11 @@ async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<
             }
         }
     }
-    Some(judge(arrival, Judged { entry, counters, outcome, instance, acknowledged, stuck }))
+    let judged = judge(arrival, Judged { entry, counters, outcome, instance, acknowledged, stuck });
+    if let Some(told) = told {
+        told.end(hub, &judged, arrival);
+    }
+    Some(judged)
 }
 
 /// With `ack = "manual"` a handler says what becomes of the message. One that says nothing has failed: its message is neither

@@ -21,6 +21,7 @@ use crate::outcome::{DeadLetterReason, Outcome};
 use crate::policy::AckMode;
 use crate::right::Right;
 use crate::scope::Scope;
+use crate::session;
 use crate::topology::{HandlerEntry, QueueEntry};
 use crate::transport::{BoxFuture, Incoming, Verdict};
 
@@ -124,6 +125,15 @@ impl Job {
 
     /// Runs the handlers and settles the message. The slot is free as soon as the handlers have ended.
     pub(super) async fn run(mut self, slot: Slot) {
+        let sessions = &self.case.hub.sessions;
+        if self.case.queue.session.is_some() {
+            if session::is_last(&self.case.arrival) {
+                sessions.has_come_to_its_end(&self.case.queue.name);
+                return self.case.right.settle(Verdict::Ack);
+            }
+            sessions.turn(&self.case.hub, &self.case.arrival).await;
+        }
+        let _passing = sessions.passing(&self.case.queue, &self.case.arrival);
         self.case.hub.settling.begin(&self.case.arrival);
         if let Some(counters) = self.late() {
             counters.expired.add_one();

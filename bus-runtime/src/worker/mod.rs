@@ -18,6 +18,7 @@ use crate::transport::{ConsumeOptions, Consumer, Incoming};
 
 mod brake;
 mod call;
+mod commands;
 mod drain;
 mod due;
 mod failures;
@@ -34,23 +35,24 @@ mod perform;
 mod phase;
 mod stuck;
 mod suspects;
+mod telling;
 
+pub use commands::{CommandFinished, CommandStarted};
 pub(crate) use drain::close_timeout;
 #[cfg(feature = "cli")]
 pub(crate) use due::run_due_once;
 pub(crate) use due::{DUE_PREFETCH, run_due};
 pub use failures::HandlerFailed;
-pub(crate) use failures::Telling;
 pub(crate) use in_flight::InFlight;
-pub(crate) use local::Locals;
+pub(crate) use local::{LocalHandler, Locals};
 pub(crate) use lookouts::Lookouts;
 pub(crate) use member::Member;
 pub(crate) use phase::{Phase, time_is_up};
+pub(crate) use telling::Telling;
 
 use brake::{Brake, Drains};
 use job::Job;
 use lanes::{Lanes, Slot};
-use local::LocalHandler;
 use pace::Pace;
 
 /// Consumes one queue.

@@ -59,6 +59,9 @@ impl Verdicts {
             if entry.is_command() {
                 settlement = of_command(&judged.outcome, settlement, entry.on_error);
             }
+            if case.queue.session.is_some() {
+                settlement = of_session(&judged, settlement);
+            }
             (judged, settlement)
         };
         Self(judged.into_iter().map(decide).collect()).united()
@@ -164,6 +167,13 @@ impl Verdicts {
         }
         Performed::Done
     }
+}
+
+/// The queue of a session ends with it, and so do its messages: nobody would look at dead letters.
+fn of_session(judged: &Judged, settlement: Settlement) -> Settlement {
+    let Settlement::DeadLetter { reason, error, .. } = settlement else { return settlement };
+    tracing::error!(handler = %judged.entry.name, %reason, error, "a handler of a session gave a message up; it is gone");
+    Settlement::Discard
 }
 
 fn of_instance((judged, settlement): &(Judged, Settlement)) -> (Option<&str>, &Settlement) {

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bus_runtime::topology::{Binding, Destination, Exchange, ExchangeKind, Queue, QueueType, Topology};
+use bus_runtime::topology::{
+    Binding, Destination, Exchange, ExchangeKind, Queue, QueueArguments, QueueType, Topology,
+};
 use bus_runtime::transport::{Confirmation, Verdict};
-use bus_runtime::{BindingKey, ExchangeName};
+use bus_runtime::{BindingKey, Envelope, ExchangeName, HeaderValue, QueueName};
 use futures_util::future::join_all;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -231,4 +233,106 @@ pub async fn unbind(bench: &Bench) {
     }
     assert_eq!(bench.publish(&topic, "wiki.a", "no").await, Confirmation::Unroutable);
     assert_eq!(bench.publish(&topic, "blog.a", "yes").await, Confirmation::Routed);
+}
+
+/// A message with the headers `CC` and `BCC`.
+fn copied(exchange: &ExchangeName, key: &str, cc: &[&str], bcc: &[&str]) -> Envelope {
+    let mut envelope = message(exchange, key, key);
+    for (name, keys) in [("CC", cc), ("BCC", bcc)] {
+        if !keys.is_empty() {
+            let keys: Vec<_> = keys.iter().map(|key| HeaderValue::from((*key).to_owned())).collect();
+            envelope.headers.set(name, keys);
+        }
+    }
+    envelope
+}
+
+/// More routing keys: each queue gets one copy, and nobody sees `BCC`.
+pub async fn more_routing_keys(bench: &Bench) {
+    let topic = bench.exchange("topic", ExchangeKind::Topic).await;
+    let mut queues = Vec::new();
+    for pattern in ["a", "b", "c.*", "#.last"] {
+        let queue = bench.classic(&format!("q-{}", queues.len()), |_| {}).await;
+        bench.bind(&topic, &queue, pattern).await;
+        queues.push(queue);
+    }
+    // The first queue by its own key and by another one.
+    bench.bind(&topic, &queues[0], "c.d").await;
+    let sent = bench.try_publish(copied(&topic, "a", &["b", "a"], &["c.d", "nobody"])).await;
+    assert_eq!(sent.expect("it is confirmed"), Confirmation::Routed);
+    let sent = bench.try_publish(copied(&topic, "nobody", &[], &["x.last"])).await;
+    assert_eq!(sent.expect("it is confirmed"), Confirmation::Routed, "by the other key alone");
+    let sent = bench.try_publish(copied(&topic, "nobody", &["nobody else"], &[])).await;
+    assert_eq!(sent.expect("it is confirmed"), Confirmation::Unroutable);
+    let mut all = Vec::new();
+    for queue in &queues {
+        let taken = bench.drain(queue).await;
+        assert_eq!(taken.len(), 1, "{queue}");
+        all.extend(taken);
+    }
+    for envelope in &all[..3] {
+        assert_eq!(&*envelope.routing_key, "a");
+        let cc = vec![HeaderValue::from("b".to_owned()), HeaderValue::from("a".to_owned())];
+        assert_eq!(envelope.headers.get("CC"), Some(&HeaderValue::List(cc)));
+        assert_eq!(envelope.headers.get("BCC"), None);
+    }
+    assert_eq!(&*all[3].routing_key, "nobody");
+    // By name, through the default exchange.
+    let default = ExchangeName::default_exchange();
+    let sent = bench.try_publish(copied(&default, &queues[0], &[], &[&queues[1], &queues[0]])).await;
+    assert_eq!(sent.expect("it is confirmed"), Confirmation::Routed);
+    for queue in &queues[..2] {
+        assert_eq!(bench.drain(queue).await.len(), 1, "{queue}");
+    }
+    let mut wrong = message(&topic, "a", "");
+    wrong.headers.set("CC", "b");
+    bench.try_publish(wrong).await.expect_err("a list is wanted");
+    let mut numbers = message(&topic, "a", "numbers");
+    numbers.headers.set("CC", vec![HeaderValue::Int(1), HeaderValue::from("b".to_owned())]);
+    let sent = bench.try_publish(numbers).await;
+    assert_eq!(sent.expect("what is no text does not count"), Confirmation::Routed);
+    assert_eq!(bench.drain_texts(&queues[1]).await, ["numbers"]);
+}
+
+/// A dead letter keeps its other keys, unless its queue has a key for dead letters.
+pub async fn more_keys_are_dead_too(bench: &Bench) {
+    let topic = bench.exchange("topic", ExchangeKind::Topic).await;
+    let letters = bench.exchange("letters", ExchangeKind::Topic).await;
+    let to_letters = |arguments: &mut QueueArguments| {
+        arguments.dead_letter_exchange = Some(letters.clone());
+        arguments.message_ttl = Some(Duration::ZERO);
+    };
+    let plain = bench.classic("plain", to_letters).await;
+    let keyed = bench
+        .classic("keyed", |arguments| {
+            to_letters(arguments);
+            arguments.dead_letter_routing_key = Some("own".to_owned());
+        })
+        .await;
+    let [by_key, by_copy, by_own] = ["a", "b", "own"];
+    let mut found = Vec::new();
+    for key in [by_key, by_copy, by_own] {
+        let queue = bench.classic(&format!("dead-{key}"), |_| {}).await;
+        bench.bind(&letters, &queue, key).await;
+        found.push(queue);
+    }
+    bench.bind(&topic, &plain, "a").await;
+    let sent = bench.try_publish(copied(&topic, "a", &["b"], &[])).await;
+    assert_eq!(sent.expect("it is confirmed"), Confirmation::Routed);
+    bench.wait_for_ready(&found[1], 1).await;
+    for queue in &found[..2] {
+        bench.wait_for_ready(queue, 1).await;
+        let letter = bench.drain(queue).await.remove(0);
+        let Some(HeaderValue::List(deaths)) = letter.headers.get("x-death") else { panic!("no death") };
+        let HeaderValue::Table(death) = &deaths[0] else { panic!("no table") };
+        let keys = vec![HeaderValue::from("a".to_owned()), HeaderValue::from("b".to_owned())];
+        assert_eq!(death.get("routing-keys"), Some(&HeaderValue::List(keys)));
+        assert!(letter.headers.get("CC").is_some());
+    }
+    let default = ExchangeName::default_exchange();
+    let sent = bench.try_publish(copied(&default, &keyed, &["nobody"], &[])).await;
+    assert_eq!(sent.expect("it is confirmed"), Confirmation::Routed);
+    bench.wait_for_ready(&found[2], 1).await;
+    assert_eq!(bench.drain(&found[2]).await[0].headers.get("CC"), None);
+    assert_eq!(bench.ready(&found[1]).await, Some(0));
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::cc;
 use super::death;
 use super::queue::QueueId;
 use super::ready::Entry;
@@ -94,15 +95,21 @@ impl State {
 
     /// Publishes a dead letter. With at-least-once every queue gets it or none: as none is asked twice, none gets it twice.
     fn send(&mut self, letter: &Letter, exchange: ExchangeName, keeps: bool) -> Sent {
-        let key = self.dead_letter_key(letter);
+        let own_key = self.dead_letter_key(letter);
+        let died = Arc::clone(&letter.entry.envelope);
+        let key = own_key.clone().unwrap_or_else(|| died.routing_key.clone());
         let mut reached = Vec::new();
-        if self.route(&exchange, &key, &mut reached).is_none() || reached.is_empty() {
+        let more = cc::visible_keys(&died.headers).filter(|_| own_key.is_none());
+        if self.route_all(&exchange, &key, more, &mut reached).is_none() || reached.is_empty() {
             return Sent::Unrouted;
         }
         let Some(source) = self.queues.get(letter.source).map(|queue| &queue.declared.name) else {
             return Sent::Unrouted;
         };
-        let envelope = death::certificate(&letter.entry.envelope, source, letter.reason, exchange, key);
+        let mut envelope = death::certificate(&died, source, letter.reason, exchange, key);
+        if own_key.is_some() {
+            cc::forget(&mut envelope.headers);
+        }
         if letter.reason != Reason::Rejected {
             reached.retain(|id| {
                 let name = self.queues.get(*id).map(|queue| queue.declared.name.as_str());
@@ -124,12 +131,12 @@ impl State {
         Sent::Delivered
     }
 
-    fn dead_letter_key(&self, letter: &Letter) -> RoutingKey {
+    /// The key that the queue has for its dead letters; without it they keep theirs.
+    fn dead_letter_key(&self, letter: &Letter) -> Option<RoutingKey> {
         self.queues
             .get(letter.source)
             .and_then(|queue| queue.declared.arguments.dead_letter_routing_key.as_deref())
             .and_then(|key| RoutingKey::new(key).ok())
-            .unwrap_or_else(|| letter.entry.envelope.routing_key.clone())
     }
 
     fn drop_letter(&mut self, entry: Entry) {

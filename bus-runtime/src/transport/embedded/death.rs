@@ -1,5 +1,6 @@
 //! What a dead letter says about its death: the headers `x-death` and `x-first-death-*`, as RabbitMQ writes them.
 
+use super::cc;
 use super::dead_letter::Reason;
 use crate::envelope::{Envelope, HeaderValue, Headers};
 use crate::names::{ExchangeName, QueueName, RoutingKey};
@@ -49,7 +50,8 @@ fn first_of_its_kind(died: &Envelope, queue: &QueueName, reason: Reason) -> Head
     death.set("queue", queue.to_string());
     death.set("time", seam::wall_clock());
     death.set("exchange", died.exchange.to_string());
-    death.set("routing-keys", vec![HeaderValue::from(died.routing_key.to_string())]);
+    let keys = std::iter::once(&*died.routing_key).chain(cc::visible_keys(&died.headers));
+    death.set("routing-keys", keys.map(|key| HeaderValue::from(key.to_owned())).collect::<Vec<_>>());
     if let Some(expiration) = died.properties.expiration {
         death.set("original-expiration", expiration.as_millis().to_string());
     }

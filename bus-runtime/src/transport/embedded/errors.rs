@@ -33,6 +33,11 @@ pub(super) fn queue_is_full(name: &QueueName) -> Error {
     )
 }
 
+pub(super) fn no_list(header: &str) -> Error {
+    Error::new(ErrorKind::InvalidName, format!("the header `{header}` holds routing keys, and is no list"))
+        .with_help("give it a list of texts, or choose another name for a header of your own")
+}
+
 pub(super) fn broker_is_full(load: &str) -> Error {
     Error::new(ErrorKind::Nacked, format!("the embedded broker {load}, and no space came free in time"))
         .with_help("consume faster, or raise the limits with `EmbeddedBroker::builder()`")

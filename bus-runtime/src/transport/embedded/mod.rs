@@ -1,6 +1,7 @@
 //! A broker inside this process that behaves as RabbitMQ does.
 
 mod browse;
+mod cc;
 mod compare;
 mod connection;
 mod consumer;

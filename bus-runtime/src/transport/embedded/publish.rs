@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::cc;
 use super::connection::Connection;
 use super::errors;
 use super::shared::Shared;
@@ -82,8 +83,14 @@ impl State {
         if (turn == Turn::Behind && self.publishers_waiting > 0) || self.load.is_full(&self.limits, bytes) {
             return None;
         }
+        let more = match cc::more_keys(&envelope.headers) {
+            Ok(more) => more,
+            Err(error) => return Some(Err(error)),
+        };
+        let envelope = cc::without_bcc(envelope);
         let mut reached = std::mem::take(&mut self.reached);
-        let result = match self.route(&envelope.exchange, &envelope.routing_key, &mut reached) {
+        let more = more.iter().map(String::as_str);
+        let result = match self.route_all(&envelope.exchange, &envelope.routing_key, more, &mut reached) {
             None => Err(errors::no_exchange(&envelope.exchange)),
             Some(()) if reached.is_empty() => Ok(Confirmation::Unroutable),
             Some(()) => Ok(Confirmation::Routed),
@@ -95,7 +102,7 @@ impl State {
                 Some(queue) if queue.refuses(bytes) => {
                     refused = Some(errors::queue_is_full(&queue.declared.name));
                 }
-                _ => self.enqueue(id, Arc::clone(envelope)),
+                _ => self.enqueue(id, Arc::clone(&envelope)),
             }
         }
         self.reached = reached;

@@ -51,6 +51,8 @@ impl Declared {
         let mut topology = self.lock();
         topology.queues.retain(|known| known.name != *queue);
         topology.bindings.retain(|known| known.destination != Destination::Queue(queue.clone()));
+        drop(topology);
+        self.consumed.lock().unwrap_or_else(PoisonError::into_inner).remove(queue);
     }
 
     pub(super) fn forget_exchange(&self, exchange: &ExchangeName) {
