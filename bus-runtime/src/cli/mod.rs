@@ -232,23 +232,24 @@ impl App {
             Ok(formats) => formats,
             Err(error) => return report::failed(&[error]),
         };
+        let tracing = config.clone();
         let app = self.config(config);
-        match command {
+        let ended = match command {
             Command::Run(arguments) => {
-                log::install(options, log_format);
+                log::install(&app, &tracing, options, log_format);
                 run::run(app, &arguments)
             }
             Command::Handlers(arguments) => handlers::handlers(&app, &arguments, format),
             Command::Describe(arguments) => describe::describe(&app, &arguments, format),
             Command::Setup(arguments) => setup::setup(app, &arguments, format),
             Command::Publish(arguments) => {
-                log::install(options, log_format);
+                log::install(&app, &tracing, options, log_format);
                 publish::publish(app, arguments)
             }
             #[cfg(feature = "admin")]
             Command::Health(arguments) => health::health(&app, &arguments, format),
             Command::Dlq(arguments) => {
-                log::install(options, log_format);
+                log::install(&app, &tracing, options, log_format);
                 dlq::dlq(&app, &arguments, format)
             }
             Command::Explain(arguments) => codes::explain(&arguments, format),
@@ -258,7 +259,9 @@ impl App {
             Command::Topology(arguments) => topology::topology(app, &arguments, format),
             Command::Docs(arguments) => docs::docs(&app, &arguments),
             Command::Definitions(arguments) => topology::export(&app, &arguments),
-        }
+        };
+        log::finish();
+        ended
     }
 }
 

@@ -205,7 +205,7 @@ impl Publisher {
         if let Via::Scope(scope) = &self.0 {
             scope.inherit(&mut envelope);
         }
-        Draft { envelope, delay: None, importance, subject, has_own_id: false }
+        Draft { envelope, delay: None, importance, subject, has_own_id: false, has_own_trace: false }
     }
 }
 
