@@ -26,6 +26,8 @@ pub(crate) struct Arrival {
     pub(crate) deadline: Option<SystemTime>,
     /// Where its fate is to be told, and its number there: somebody has replayed it and waits.
     pub(crate) awaited: Option<(QueueName, i64)>,
+    /// The number that its channel knows it by, where that means something to people.
+    pub(crate) delivery_tag: Option<i64>,
 }
 
 impl Arrival {
@@ -45,6 +47,7 @@ impl Arrival {
         let routing_key = own(header::ROUTING_KEY).and_then(|key| RoutingKey::new(key).ok());
         let time = |text| humantime::parse_rfc3339(text).ok();
         Self {
+            delivery_tag: None,
             deadline: headers.text(header::DEADLINE).and_then(time),
             member: own(header::MEMBER).map(str::to_owned),
             instance: own(header::INSTANCE).map(str::to_owned),

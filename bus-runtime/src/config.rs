@@ -9,7 +9,7 @@ use crate::broker_url::{BrokerUrl, TlsOptions};
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::observe::MetricsSettings;
+use crate::observe::{MetricsSettings, TraceSettings};
 use crate::provision::Declare;
 use crate::topology::PlanSettings;
 use crate::transport::PUBLISH_TIMEOUT;
@@ -54,6 +54,8 @@ const KNOWN: &[&str] = &[
     "BUS_METRICS_PREFIX",
     "BUS_METRICS_SAMPLE",
     "BUS_METRICS_TOKEN",
+    "BUS_OTEL_PARENT",
+    "BUS_OTEL_SETTLE_SPANS",
     "BUS_OUTPUT",
     "BUS_PREFETCH",
     "BUS_PUBLISH_TIMEOUT",
@@ -112,6 +114,8 @@ pub struct Config {
     pub http: Option<AdminPort>,
     /// How metrics are taken and shown: `BUS_METRICS_PREFIX`, `BUS_METRICS_SAMPLE`, `BUS_METRICS_TOKEN` and `BUS_GIT_SHA`.
     pub metrics: MetricsSettings,
+    /// How traces are made: `BUS_OTEL_SETTLE_SPANS`, `BUS_OTEL_PARENT`, and what OpenTelemetry calls its own.
+    pub traces: TraceSettings,
     /// Who watches over the process and wants to be told how it is: `NOTIFY_SOCKET` and `WATCHDOG_USEC`, which systemd sets.
     pub supervisor: Option<Supervisor>,
     /// Names and defaults of what is declared: `BUS_EXCHANGE`, `BUS_TIMEOUT`, `BUS_CONCURRENCY`, `BUS_PREFETCH`.
@@ -164,6 +168,7 @@ impl Default for Config {
             tls: TlsOptions::default(),
             http: None,
             metrics: MetricsSettings::default(),
+            traces: TraceSettings::default(),
             supervisor: None,
             plan: PlanSettings::default(),
             output: None,
@@ -238,6 +243,7 @@ impl Config {
             tls: vars.tls()?,
             http: vars.http()?,
             metrics: vars.metrics()?,
+            traces: vars.traces()?,
             supervisor: vars.supervisor(),
             output: vars.get("BUS_OUTPUT").map(str::to_owned),
             log_format: vars.get("BUS_LOG_FORMAT").map(str::to_owned),
@@ -296,7 +302,7 @@ impl Config {
     pub(crate) fn rebased(mut self, from: &Self, onto: &Self) -> Self {
         rebase!(Config self, from, onto;
             broker_url, broker_from, require_broker, handlers, exclude, groups, wait_for_broker, grace, ack_timeout,
-            publish_timeout, declare, management_url, tls, http, metrics, supervisor, output, log_format;
+            publish_timeout, declare, management_url, tls, http, metrics, traces, supervisor, output, log_format;
             but plan, warnings, origins);
         rebase!(PlanSettings self.plan, from.plan, onto.plan;
             prefix, audit, react, messages, timeout, retry, concurrency, prefetch, overrides, instance; but);
@@ -376,6 +382,8 @@ mod tests {
             ("BUS_HTTP", "here"),
             ("BUS_METRICS_PREFIX", "my-app"),
             ("BUS_METRICS_SAMPLE", "2"),
+            ("BUS_OTEL_PARENT", "both"),
+            ("BUS_OTEL_SETTLE_SPANS", "some"),
         ];
         for (name, value) in table {
             let error = from(&[(name, value)]).unwrap_err();

@@ -299,4 +299,6 @@ pub mod header {
     pub const TRACEPARENT: &str = "traceparent";
     /// W3C trace context, vendors' part.
     pub const TRACESTATE: &str = "tracestate";
+    /// W3C baggage: what the application itself passes along a trace.
+    pub const BAGGAGE: &str = "baggage";
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
+use tracing::Instrument;
 
 use crate::command::Replies;
 use crate::counters::{CommandCounters, CommandStats};
@@ -15,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::extract::StateMap;
 use crate::idempotency::Idempotency;
 use crate::middleware::Layers;
-use crate::observe::Meters;
+use crate::observe::{Address, Meters, TraceSettings, spans};
 use crate::publish::{Draft, Importance, Pressure};
 use crate::session::{self, Sessions};
 use crate::settling::Settling;
@@ -61,6 +62,8 @@ pub(crate) struct Hub {
     pub(crate) sessions: Sessions,
     /// What is around every handler: for those that come while the app runs.
     pub(crate) layers: Layers,
+    pub(crate) traces: TraceSettings,
+    pub(crate) address: Address,
     published: AtomicU64,
     unroutable: AtomicU64,
     window: Semaphore,
@@ -81,6 +84,7 @@ impl Hub {
         app: &str,
     ) -> Self {
         Self {
+            address: Address::of(&transport.describe()),
             transport,
             settings,
             state,
@@ -100,6 +104,7 @@ impl Hub {
             meters: Meters::default(),
             sessions: Sessions::default(),
             layers: Layers::default(),
+            traces: TraceSettings::default(),
             published: AtomicU64::new(0),
             unroutable: AtomicU64::new(0),
             window: Semaphore::new(IN_FLIGHT_MAX),
@@ -172,15 +177,17 @@ impl Hub {
     }
 
     /// Sends a draft, by way of the ladder when it is delayed, and judges what it means when no queue wants it.
-    pub(crate) async fn send_draft(&self, draft: Draft) -> Result<(), Error> {
+    pub(crate) async fn send_draft(&self, mut draft: Draft) -> Result<(), Error> {
         let (meter, watch) = (self.meters.sent(draft.subject), self.meters.watch());
-        let sent = self.send_and_judge(draft).await;
+        let span = spans::publish(self, &mut draft);
+        let sent = self.send_and_judge(draft).instrument(span.clone()).await;
+        spans::sent(&span, &sent);
         meter.ended(&sent, watch);
         sent
     }
 
     async fn send_and_judge(&self, draft: Draft) -> Result<(), Error> {
-        let Draft { mut envelope, delay, importance, subject, has_own_id: _ } = draft;
+        let Draft { mut envelope, delay, importance, subject, has_own_id: _, has_own_trace: _ } = draft;
         let exchange = self.meters.exchange(&envelope.exchange);
         let topic = format!("{}:{}", envelope.exchange, envelope.routing_key);
         let session = importance.is_of_event().then(|| session::key(&envelope)).flatten();

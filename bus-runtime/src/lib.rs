@@ -135,7 +135,7 @@ pub use idempotency::{Claim, IdempotencyStore, MemoryStore};
 pub use instances::Instances;
 pub use message::{Command, Event, Kind, Message, MessageKind, MessageType, Publishable, Task};
 pub use names::{ExchangeName, NameError, QueueName, RoutingKey};
-pub use observe::MetricsSettings;
+pub use observe::{MetricsSettings, TraceParent, TraceSettings};
 pub use outcome::{
     DeadLetterReason, Disposition, HandlerError, IntoHandlerError, IntoOutcome, IntoOutcomeOf, IntoOutcomes,
     IntoOutcomesOf, Outcome, Outcomes, Rejection, ack, nack, reject, requeue, retry, retry_later,

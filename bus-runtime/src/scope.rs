@@ -256,6 +256,10 @@ impl Scope {
     pub(crate) fn inherit(&self, envelope: &mut Envelope) {
         let parent = self.metadata.headers();
         let context = Context::of(&self.metadata.envelope);
+        // Whoever says which trace it is says all of it.
+        let follows =
+            self.hub.traces.propagates_context && envelope.headers.get(header::TRACEPARENT).is_none();
+        let trace = |name| parent.text(name).filter(|_| follows);
         let parts = [
             (header::PROJECT_ID, context.project_id()),
             (header::MOUNT_POINT, context.mount_point()),
@@ -265,8 +269,9 @@ impl Scope {
             (header::AFTER_FAILURE, parent.text(header::AFTER_FAILURE)),
             (header::AFTER_COMMAND, parent.text(header::AFTER_COMMAND)),
             (header::SETTLE, parent.text(header::SETTLE)),
-            (header::TRACEPARENT, parent.text(header::TRACEPARENT)),
-            (header::TRACESTATE, parent.text(header::TRACESTATE)),
+            (header::TRACEPARENT, trace(header::TRACEPARENT)),
+            (header::TRACESTATE, trace(header::TRACESTATE)),
+            (header::BAGGAGE, parent.text(header::BAGGAGE).filter(|_| self.hub.traces.propagates_baggage)),
         ];
         for (name, value) in parts {
             if let (Some(value), None) = (value, envelope.headers.get(name)) {
@@ -283,7 +288,7 @@ impl Scope {
 /// What stands for all messages of a batch: without a body, with the headers of context and trace that they agree on, and with
 /// an id that is the same when the same messages come again.
 fn of_all(first: &Metadata, deliveries: &[Delivery]) -> Metadata {
-    const SHARED: [&str; 7] = [
+    const SHARED: [&str; 8] = [
         header::PROJECT_ID,
         header::MOUNT_POINT,
         header::USER_ID,
@@ -291,6 +296,7 @@ fn of_all(first: &Metadata, deliveries: &[Delivery]) -> Metadata {
         header::SESSION,
         header::TRACEPARENT,
         header::TRACESTATE,
+        header::BAGGAGE,
     ];
     let all = |same: &dyn Fn(&Metadata) -> bool| deliveries.iter().all(|delivery| same(delivery.metadata()));
     let mut envelope = Envelope::new(first.exchange.clone(), first.routing_key.clone(), "");

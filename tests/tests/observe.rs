@@ -2,3 +2,5 @@
 
 #[path = "observe/docs.rs"]
 mod docs;
+#[path = "observe/traces.rs"]
+mod traces;

@@ -142,6 +142,7 @@ pub(super) async fn prepare(
     hub.pressure = Pressure::of(&plan);
     hub.idempotency = app.idempotency;
     let types = message_types(&plan);
+    hub.traces = config.traces;
     hub.meters = Meters::new(&plan, &config.plan, &types, config.metrics.one_of);
     hub.layers = app.layers.clone();
     let running = Running {

@@ -249,21 +249,22 @@ impl App {
             Ok(formats) => formats,
             Err(error) => return report::failed(&[error]),
         };
+        let tracing = config.clone();
         let app = self.config(config);
-        match command {
+        let ended = match command {
             Command::Run(arguments) => {
-                log::install(options, log_format);
+                log::install(&app, &tracing, options, log_format);
                 run::run(app, &arguments)
             }
             Command::Handlers(arguments) => handlers::handlers(&app, &arguments, format),
             Command::Describe(arguments) => describe::describe(&app, &arguments, format),
             Command::Setup(arguments) => setup::setup(app, &arguments, format),
             Command::Publish(arguments) => {
-                log::install(options, log_format);
+                log::install(&app, &tracing, options, log_format);
                 publish::publish(app, arguments)
             }
             Command::Call(arguments) => {
-                log::install(options, log_format);
+                log::install(&app, &tracing, options, log_format);
                 call::call(app, &arguments, format)
             }
             Command::Tail(arguments) => tail::tail(&app, &arguments, format),
@@ -271,7 +272,7 @@ impl App {
             #[cfg(feature = "admin")]
             Command::Health(arguments) => health::health(&app, &arguments, format),
             Command::Dlq(arguments) => {
-                log::install(options, log_format);
+                log::install(&app, &tracing, options, log_format);
                 dlq::dlq(&app, &arguments, format)
             }
             Command::Explain(arguments) => codes::explain(&arguments, format),
@@ -282,7 +283,9 @@ impl App {
             Command::Doctor(arguments) => doctor::doctor(app, &arguments, format),
             Command::Topology(arguments) => topology::topology(app, &arguments, format),
             Command::Definitions(arguments) => topology::export(&app, &arguments),
-        }
+        };
+        log::finish();
+        ended
     }
 }
 

@@ -8,12 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::copies::rfc3339;
 use crate::envelope::{Envelope, Text, header};
 use crate::error::{Error, ErrorKind};
 use crate::hub::Hub;
 use crate::names::{ExchangeName, QueueName, RoutingKey};
+use crate::observe::spans;
 use crate::publish::Draft;
 use crate::scope::CURRENT;
 use crate::seam;
@@ -90,7 +92,11 @@ enum Stage {
     Sent,
 }
 
-async fn execute<R: DeserializeOwned>(hub: &Arc<Hub>, draft: Draft, timeout: Duration) -> Result<R, Error> {
+async fn execute<R: DeserializeOwned>(
+    hub: &Arc<Hub>,
+    mut draft: Draft,
+    timeout: Duration,
+) -> Result<R, Error> {
     let topic = draft.envelope.routing_key.clone();
     let deadline = seam::now() + timeout;
     let mut stage = Stage::Sending;
@@ -106,8 +112,10 @@ async fn execute<R: DeserializeOwned>(hub: &Arc<Hub>, draft: Draft, timeout: Dur
         if let Some(local) = local.or_else(|| hub.locals.find(&draft.envelope)) {
             stage = Stage::Sent;
             hub.commands.in_process.add_one();
+            let span = spans::publish(hub, &mut draft);
             let caller = CURRENT.try_with(Arc::clone).ok();
-            let answer = local.execute(hub, draft.envelope, caller.as_deref(), deadline).await?;
+            let answer =
+                local.execute(hub, draft.envelope, caller.as_deref(), deadline).instrument(span).await?;
             return failure::read(&topic, answer);
         }
         let reply = ask(hub, draft, deadline, &mut stage).await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Config, Patience};
+use crate::observe::TraceParent;
 use crate::provision::Declare;
 use crate::registration::Timeout;
 use crate::topology::HandlerOverride;
@@ -24,6 +25,27 @@ pub(crate) struct Setting {
 impl Config {
     /// All settings that can be made from outside, without passwords.
     pub(crate) fn settings(&self) -> Vec<Setting> {
+        let mut all = self.of_running();
+        all.extend(self.of_observing());
+        all
+    }
+
+    /// How metrics and traces are made.
+    fn of_observing(&self) -> Vec<Setting> {
+        vec![
+            set("BUS_METRICS_PREFIX", text(Some(self.metrics.prefix.clone()))),
+            set("BUS_METRICS_SAMPLE", share(self.metrics.one_of)),
+            set("BUS_METRICS_TOKEN", text(self.metrics.token.as_ref().map(|_| "***".to_owned()))),
+            set("BUS_GIT_SHA", text(self.metrics.git.clone())),
+            set(
+                "BUS_OTEL_SETTLE_SPANS",
+                (json!(self.traces.settle_spans), self.traces.settle_spans.to_string()),
+            ),
+            set("BUS_OTEL_PARENT", text(Some(parent(self.traces.parent).to_owned()))),
+        ]
+    }
+
+    fn of_running(&self) -> Vec<Setting> {
         let path =
             |path: &Option<std::path::PathBuf>| text(path.as_ref().map(|path| path.display().to_string()));
         vec![
@@ -67,10 +89,6 @@ impl Config {
                     None => (Value::Null, "127.0.0.1:9464 for run, else off".to_owned()),
                 },
             ),
-            set("BUS_METRICS_PREFIX", text(Some(self.metrics.prefix.clone()))),
-            set("BUS_METRICS_SAMPLE", share(self.metrics.one_of)),
-            set("BUS_METRICS_TOKEN", text(self.metrics.token.as_ref().map(|_| "***".to_owned()))),
-            set("BUS_GIT_SHA", text(self.metrics.git.clone())),
             set(
                 "BUS_MANAGEMENT_URL",
                 match &self.management_url {
@@ -91,6 +109,13 @@ impl Config {
                 },
             ),
         ]
+    }
+}
+
+fn parent(parent: TraceParent) -> &'static str {
+    match parent {
+        TraceParent::Child => "child",
+        TraceParent::Link => "link",
     }
 }
 

@@ -9,7 +9,7 @@ use super::{KNOWN, Supervisor, URL_VARIABLES, closest, file, overrides, parse_du
 use crate::admin::AdminPort;
 use crate::broker_url::{BrokerUrl, TlsOptions};
 use crate::error::{Error, ErrorKind};
-use crate::observe::MetricsSettings;
+use crate::observe::{MetricsSettings, TraceParent, TraceSettings};
 use crate::provision::Declare;
 
 /// Where a setting comes from.
@@ -129,6 +129,39 @@ impl Vars {
                 MetricsSettings::sample(share).map_err(|error| named("BUS_METRICS_SAMPLE", error))?;
         }
         Ok(metrics)
+    }
+
+    pub(super) fn traces(&self) -> Result<TraceSettings, Error> {
+        let mut traces = TraceSettings::default();
+        if self.get("BUS_OTEL_SETTLE_SPANS").is_some() {
+            traces.settle_spans = self.flag("BUS_OTEL_SETTLE_SPANS")?;
+        }
+        traces.parent = match self.get("BUS_OTEL_PARENT") {
+            None | Some("child") => TraceParent::Child,
+            Some("link") => TraceParent::Link,
+            Some(other) => {
+                let name = self.label("BUS_OTEL_PARENT");
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!("{name} `{other}` is not how spans belong together"),
+                )
+                .with_help("say child or link"));
+            }
+        };
+        if self.get("OTEL_PROPAGATORS").is_some() {
+            let propagators = self.list("OTEL_PROPAGATORS");
+            let has = |name: &str| propagators.iter().any(|one| one == name);
+            (traces.propagates_context, traces.propagates_baggage) = (has("tracecontext"), has("baggage"));
+        }
+        let endpoints = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+        let is_disabled =
+            self.get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        traces.exports = !is_disabled
+            && match self.get("OTEL_TRACES_EXPORTER") {
+                Some(exporters) => exporters.split(',').any(|one| one.trim() == "otlp"),
+                None => endpoints.iter().any(|name| self.get(name).is_some()),
+            };
+        Ok(traces)
     }
 
     pub(super) fn supervisor(&self) -> Option<Supervisor> {

@@ -15,8 +15,10 @@ use super::fates::Fates;
 use super::{DeadLetters, Found, Selection, Step, Walk};
 use crate::error::{Error, ErrorKind};
 use crate::names::QueueName;
+use crate::observe::spans;
 use crate::seam;
 use crate::transport::{BoxFuture, Confirmation, Settler, Verdict};
+use tracing::Instrument;
 
 /// Copies that wait for their confirm at once: enough to hide the round trip, and as many settlements as RabbitMQ passes on
 /// to a quorum queue without holding any back.
@@ -297,7 +299,8 @@ impl Run<'_> {
         if let Some(fates) = &mut self.fates {
             fates.expect(&mut envelope);
         }
-        let publishing = self.letters.transport.publish(Arc::new(envelope));
+        let span = spans::replay(&envelope);
+        let publishing = self.letters.transport.publish(Arc::new(envelope)).instrument(span);
         let id = letter.id;
         self.sending.push(Box::pin(async move { Sent { id, settler, is_canary, result: publishing.await } }));
         self.flush(WINDOW - 1).await

@@ -19,6 +19,7 @@ use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::extract::{BatchCall, BatchItem};
+use crate::observe::spans;
 use crate::outcome::{HandlerError, Outcome, Outcomes};
 use crate::registration::{BatchFn, ItemFn, judged};
 use crate::scope::{CURRENT, Scope};
@@ -193,7 +194,7 @@ impl Gatherer {
             items.push(item);
         }
         let batch = BatchCall::new(Delivery::new(scope.metadata().clone(), Arc::clone(&scope)), items);
-        let span = tracing::info_span!("batch", handler = %self.entry.name, messages = deliveries.len());
+        let span = spans::batch(&scope.hub, &self.entry, &deliveries);
         let call = CURRENT.scope(Arc::clone(&scope), async { (self.functions.call)(batch).await });
         let returned = limited(self.entry.timeout, call).instrument(span).await;
         let outcomes = match returned {

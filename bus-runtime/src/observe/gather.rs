@@ -6,11 +6,10 @@ use super::series::{Family, Kind, Value};
 use super::{names, process, recorded};
 use crate::app::Running;
 use crate::breaker::BreakerState;
-use crate::broker_url::BrokerUrl;
 use crate::counters::{Counter, Counters, Distribution, Ending, Histogram, Sending};
 use crate::outcome::DeadLetterReason;
 use crate::topology::HandlerEntry;
-use crate::transport::{ConnectionStatus, Standing, TransportDescription};
+use crate::transport::{ConnectionStatus, Standing};
 
 /// The compiler that built this library, and so the program.
 const RUSTC: &str = env!("BUS_RUSTC_VERSION");
@@ -266,7 +265,7 @@ impl Running {
 
     /// What OpenTelemetry calls it. Series of failures are there when there were any.
     fn of_open_telemetry(&self) -> Vec<Family> {
-        let broker = Address::of(&self.hub.transport.describe());
+        let broker = &self.hub.address;
         let common = |name: &'static str, kind: &'static str, template: &str, error: &'static str| {
             [
                 ("messaging_operation_name", name.to_owned()),
@@ -274,8 +273,8 @@ impl Running {
                 ("messaging_system", broker.system.to_owned()),
                 ("messaging_destination_template", template.to_owned()),
                 ("error_type", error.to_owned()),
-                ("server_address", broker.host.clone()),
-                ("server_port", broker.port.clone()),
+                ("server_address", broker.host.clone().unwrap_or_default()),
+                ("server_port", broker.port.map(|port| port.to_string()).unwrap_or_default()),
             ]
         };
         let (counter, histogram) = (Kind::Counter, Kind::Histogram);
@@ -370,27 +369,6 @@ impl Running {
             ),
             build,
         ]
-    }
-}
-
-/// Which broker it is, as labels say it.
-struct Address {
-    system: &'static str,
-    host: String,
-    port: String,
-}
-
-impl Address {
-    fn of(described: &TransportDescription) -> Self {
-        let system = match described.system {
-            "embedded" => "bus_embedded",
-            other => other,
-        };
-        // The first of several: a label has one value.
-        let url = BrokerUrl::parse(&described.address).ok();
-        let first = url.as_ref().and_then(BrokerUrl::amqp).and_then(|url| url.hosts.first());
-        let (host, port) = first.map(|host| (host.name.clone(), host.port.to_string())).unwrap_or_default();
-        Self { system, host, port }
     }
 }
 

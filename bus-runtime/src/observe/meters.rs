@@ -115,6 +115,11 @@ impl SentMeter {
         self.kind.is_some_and(MessageKind::wants_one_handler)
     }
 
+    /// Its topic, when it is one that the code says.
+    pub(crate) fn static_topic(&self) -> Option<&'static str> {
+        self.kind.map(|_| self.topic)
+    }
+
     /// The broker has confirmed one. A command is counted when it is executed, whichever way it takes.
     pub(crate) fn confirmed(&self) {
         if self.kind != Some(MessageKind::Command) {

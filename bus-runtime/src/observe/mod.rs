@@ -1,10 +1,17 @@
-//! What can be seen of a running app from outside: metrics.
+//! What can be seen of a running app from outside: metrics and traces.
 
+mod address;
+mod context;
 mod facade;
 mod handler;
 mod meters;
 mod names;
 mod settings;
+pub(crate) mod spans;
+mod traces;
+
+#[cfg(all(feature = "otel", feature = "cli"))]
+pub(crate) mod otel;
 
 #[cfg(feature = "cli")]
 mod alerts;
@@ -26,8 +33,10 @@ mod series;
 #[cfg(feature = "admin")]
 mod text;
 
+pub(crate) use address::Address;
 pub(crate) use meters::{Meters, QueueMeters, SentAs, Watch};
 pub use settings::MetricsSettings;
+pub use traces::{TraceParent, TraceSettings};
 
 #[cfg(feature = "cli")]
 pub(crate) use alerts::alerts;

@@ -22,6 +22,8 @@ pub(crate) struct Draft {
     pub(crate) subject: SentAs,
     /// The caller chose the message id.
     pub(crate) has_own_id: bool,
+    /// The caller chose the trace that it belongs to.
+    pub(crate) has_own_trace: bool,
 }
 
 /// What it means that no queue wants a message.
@@ -98,7 +100,11 @@ impl Publish {
 
     /// Sets a header. Names that begin with `bus-` or `x-` belong to Bus and to the broker.
     pub fn header(self, name: impl Into<Text>, value: impl Into<HeaderValue>) -> Self {
-        self.map(|draft| draft.envelope.headers.set(name, value))
+        let name = name.into();
+        self.map(|draft| {
+            draft.has_own_trace |= name == header::TRACEPARENT;
+            draft.envelope.headers.set(name, value);
+        })
     }
 
     /// Delivers it after this time, rounded up to whole seconds; it waits on the broker and survives a restart.

@@ -251,7 +251,7 @@ impl Publisher {
             Via::Session(session) => session.inherit(&mut envelope),
             Via::Hub(_) | Via::Nowhere => {}
         }
-        Draft { envelope, delay: None, importance, subject, has_own_id: false }
+        Draft { envelope, delay: None, importance, subject, has_own_id: false, has_own_trace: false }
     }
 }
 

@@ -366,6 +366,11 @@ impl Settler {
         Self { channel, tag }
     }
 
+    /// The number that its channel knows the message by.
+    pub(crate) fn tag(&self) -> u64 {
+        self.tag
+    }
+
     /// Tells the broker what became of the message. It is written at once or queued for writing, in order; nothing is awaited,
     /// as AMQP has no answer to it.
     ///

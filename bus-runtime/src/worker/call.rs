@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::commands;
 use super::instances::InstanceCalls;
@@ -20,6 +20,7 @@ use crate::error::BoxError;
 use crate::hub::Hub;
 use crate::idempotency::Permission;
 use crate::middleware::panicked;
+use crate::observe::spans;
 use crate::outcome::{HandlerError, Outcome};
 use crate::policy::AckMode;
 use crate::registration::judged;
@@ -54,6 +55,8 @@ pub(super) struct Judged {
     pub(super) acknowledged: bool,
     /// It is a plain function that goes on.
     pub(super) stuck: Option<Stuck>,
+    /// The span of the call; none when there was no call.
+    pub(super) span: Span,
 }
 
 /// Runs the handlers: strictly one priority after the other, side by side inside one. `None` when the connection was lost
@@ -138,7 +141,15 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
     let Call { entry, counters, instance, .. } = call;
     Some(judge(
         arrival,
-        Judged { entry, counters, outcome: refused, instance, acknowledged: false, stuck: None },
+        Judged {
+            entry,
+            counters,
+            outcome: refused,
+            instance,
+            acknowledged: false,
+            stuck: None,
+            span: Span::none(),
+        },
     ))
 }
 
@@ -149,17 +160,10 @@ async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<
     let in_flight = counters.in_flight.enter();
     let watch = hub.meters.watch();
     counters.begin(arrival, watch);
-    let span = tracing::info_span!(
-        "consume",
-        handler = %entry.name,
-        instance,
-        message_id = arrival.metadata.message_id(),
-        routing_key = %arrival.metadata.routing_key(),
-        attempt = arrival.metadata.attempt(),
-    );
+    let span = spans::consume(hub, &entry, arrival, instance.as_deref());
     let told = commands::begin(hub, &entry, arrival);
     let guarded = AssertUnwindSafe(CURRENT.scope(Arc::clone(&scope), future)).catch_unwind();
-    let mut outcome = match guarded.instrument(span).await {
+    let mut outcome = match guarded.instrument(span.clone()).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(error)) => judged(Outcome::Failed(HandlerError::new(error))),
         Err(panic) => Outcome::Failed(panicked(panic.as_ref())),
@@ -175,7 +179,7 @@ async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<
     outcome = explicit(&entry, outcome, acknowledged);
     if outcome.is_success() && !drafts.is_empty() {
         let sends = drafts.into_iter().map(|draft| hub.send_draft(draft));
-        for sent in join_all(sends).await {
+        for sent in join_all(sends).instrument(span.clone()).await {
             match sent {
                 Ok(()) => counters.published.add(1),
                 Err(error) if error.kind().is_interruption() && !acknowledged => {
@@ -186,7 +190,9 @@ async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<
             }
         }
     }
-    let judged = judge(arrival, Judged { entry, counters, outcome, instance, acknowledged, stuck });
+    spans::judged(&span, &outcome);
+    let judged = Judged { entry, counters, outcome, instance, acknowledged, stuck, span: span.clone() };
+    let judged = span.in_scope(|| judge(arrival, judged));
     if let Some(told) = told {
         told.end(hub, &judged, arrival);
     }
@@ -231,7 +237,7 @@ fn report_breaker(entry: &HandlerEntry, changed: Option<BreakerState>) {
 
 /// Tells the error hook and the log about a failed attempt.
 fn report(judged: &Judged, arrival: &Arrival) {
-    let Judged { entry, counters, outcome, instance, acknowledged: _, stuck: _ } = judged;
+    let Judged { entry, counters, outcome, instance, acknowledged: _, stuck: _, span: _ } = judged;
     let Outcome::Failed(error) = outcome else { return };
     counters.failed.add_one();
     tracing::warn!(

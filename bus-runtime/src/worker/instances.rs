@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::Mutex;
+use tracing::Span;
 
 use super::call::{Call, Judged, judge, run_call};
 use super::member::Stack;
@@ -119,7 +120,15 @@ impl InstanceCalls {
     fn without_instance(&self, arrival: &Arrival, outcome: Outcome) -> Judged {
         let (entry, counters) = (Arc::clone(&self.entry), Arc::clone(&self.counters));
         let instance = arrival.instance.clone();
-        let judged = Judged { entry, counters, outcome, instance, acknowledged: false, stuck: None };
+        let judged = Judged {
+            entry,
+            counters,
+            outcome,
+            instance,
+            acknowledged: false,
+            stuck: None,
+            span: Span::none(),
+        };
         judge(arrival, judged)
     }
 }

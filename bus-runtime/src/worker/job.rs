@@ -3,6 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use tracing::Span;
+
 use super::call::{Call, Called, Judged, call_when_ready, run_calls};
 use super::failures;
 use super::fate::{self, Fate};
@@ -17,6 +19,7 @@ use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::hub::Hub;
+use crate::observe::spans;
 use crate::outcome::{DeadLetterReason, Outcome};
 use crate::policy::AckMode;
 use crate::right::Right;
@@ -61,7 +64,10 @@ impl Job {
         incoming: Incoming,
     ) -> Self {
         let Incoming { envelope, redelivered, delivery_count: _, defect, settler } = incoming;
-        let arrival = Arrival::of(envelope, &queue.name, redelivered);
+        let mut arrival = Arrival::of(envelope, &queue.name, redelivered);
+        if hub.address.host.is_some() {
+            arrival.delivery_tag = i64::try_from(settler.tag()).ok();
+        }
         let right = Arc::new(Right::new(settler));
         let case = Case { hub: Arc::clone(hub), queue: Arc::clone(queue), arrival, right, depth: 0 };
         let first = members.first().map(|member| Arc::clone(&member.counters)).unwrap_or_default();
@@ -145,14 +151,14 @@ impl Job {
         }
         let calls = std::mem::take(&mut self.calls);
         if self.case.queue.ack == AckMode::OnReceive {
-            self.case.right.settle(Verdict::Ack);
+            self.case.settle(Verdict::Ack, &Span::none());
             let (fate, stuck) = self.case.run_unacknowledged(calls).await;
             stuck::free(slot, stuck);
             return fate::tell(&self.case, fate).await;
         }
         let Some(mut judged) = run_calls(&self.case.hub, &self.case.arrival, calls).await else {
             drop(slot);
-            return self.case.right.settle(Verdict::Requeue);
+            return self.case.settle(Verdict::Requeue, &Span::none());
         };
         stuck::free(slot, judged.iter_mut().filter_map(|judged| judged.stuck.take()).collect());
         self.settle(judged).await;
@@ -162,18 +168,18 @@ impl Job {
     async fn refuse(self, refused: Refused) {
         let Refused::As(outcome) = refused else {
             self.case.answer(&Err(CommandFailure::expired())).await;
-            self.case.right.settle(Verdict::Ack);
+            self.case.settle(Verdict::Ack, &Span::none());
             return fate::tell(&self.case, Fate::Dead).await;
         };
         let Some(first) = self.case.queue.members.first().cloned() else {
-            return give_up(&self.case).await;
+            return give_up(&self.case, &Span::none()).await;
         };
         if let Outcome::DeadLetter(DeadLetterReason::TooLarge, _) = outcome {
             if first.is_command() {
                 self.case.answer(&command::answer(&outcome)).await;
             }
             // A copy with its story would not fit into a frame.
-            give_up(&self.case).await;
+            give_up(&self.case, &Span::none()).await;
             self.first.dead_letter(DeadLetterReason::TooLarge);
             return fate::tell(&self.case, Fate::Dead).await;
         }
@@ -183,21 +189,30 @@ impl Job {
             // What a filter did not want is counted already.
             _ => Arc::default(),
         };
-        let judged = Judged { entry: first, counters, outcome, instance, acknowledged: false, stuck: None };
+        let judged = Judged {
+            entry: first,
+            counters,
+            outcome,
+            instance,
+            acknowledged: false,
+            stuck: None,
+            span: Span::none(),
+        };
         self.settle(vec![judged]).await;
     }
 
     async fn settle(self, judged: Vec<Judged>) {
         let case = self.case;
+        let call = judged.first().map_or_else(Span::none, |judged| judged.span.clone());
         let verdicts = Verdicts::of(&case, judged);
         let (decided, comes_back) = (verdicts.fate(), verdicts.come_back(&case));
         let decided = match verdicts.perform(&case).await {
             Performed::Done => {
-                case.right.settle(Verdict::Ack);
+                case.settle(Verdict::Ack, &call);
                 decided
             }
             Performed::Refused => {
-                give_up(&case).await;
+                give_up(&case, &call).await;
                 Fate::Dead
             }
         };
@@ -207,9 +222,9 @@ impl Job {
 
 /// Moves a message to the dead letters as it is. The broker itself does it, but for a queue of others, which may have been
 /// declared without dead letters.
-async fn give_up(case: &Case) {
+async fn give_up(case: &Case, call: &Span) {
     if !case.queue.foreign {
-        return case.right.settle(Verdict::Reject);
+        return case.settle(Verdict::Reject, call);
     }
     let verdict = match perform::bury(case).await {
         Ok(()) => Verdict::Ack,
@@ -219,10 +234,19 @@ async fn give_up(case: &Case) {
             Verdict::Requeue
         }
     };
-    case.right.settle(verdict);
+    case.settle(verdict, call);
 }
 
 impl Case {
+    /// Tells the broker what became of the message, after a call if there was one.
+    fn settle(&self, verdict: Verdict, call: &Span) {
+        let span = match self.queue.members.first() {
+            Some(entry) => spans::settle(&self.hub, call, entry, &self.arrival.metadata, verdict),
+            None => Span::none(),
+        };
+        span.in_scope(|| self.right.settle(verdict));
+    }
+
     /// Whether the message is for this handler: a retried copy names the one that failed.
     fn is_for(&self, entry: &HandlerEntry) -> bool {
         let metadata = &self.arrival.metadata;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use super::call::Judged;
 use super::failures;
 use super::fate::Fate;
@@ -13,6 +15,7 @@ use crate::copies::{self, Failure};
 use crate::counters::Counters;
 use crate::envelope::{Envelope, header};
 use crate::error::{Error, ErrorKind};
+use crate::observe::spans;
 use crate::outcome::{DeadLetterReason, Outcome};
 use crate::policy::JITTER_BUCKETS;
 use crate::seam;
@@ -146,24 +149,11 @@ impl Verdicts {
     /// When it is dropped, the original is not settled: it will be handled again, although a copy may have been published.
     pub(super) async fn perform(self, case: &Case) -> Performed {
         for (judged, settlement) in self.0 {
-            if judged.entry.is_command() && !settlement.is_another_attempt() {
-                case.answer(&answer(&judged.outcome)).await;
-            }
-            let published = match copy(case, &judged, &settlement) {
-                Ok(None) => Ok(()),
-                Ok(Some(Copy { envelope, wait })) => offer(case, &judged.counters, envelope, wait).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = published {
-                tracing::error!(handler = %judged.entry.name, %error, "a copy can't be published; the broker moves the original to the dead letters");
-                judged.counters.dead_letter(DeadLetterReason::TooLarge);
+            let span = judged.span.clone();
+            spans::settled(&span, &settlement);
+            if let Performed::Refused = carry_out(case, judged, settlement).instrument(span).await {
                 return Performed::Refused;
             }
-            count(&judged.counters, &judged.outcome, &settlement);
-            if judged.acknowledged && !judged.outcome.is_success() {
-                tracing::error!(handler = %judged.entry.name, outcome = ?judged.outcome, "failed after the message was acknowledged");
-            }
-            report(case, &judged.entry, &settlement);
         }
         Performed::Done
     }
@@ -174,6 +164,29 @@ fn of_session(judged: &Judged, settlement: Settlement) -> Settlement {
     let Settlement::DeadLetter { reason, error, .. } = settlement else { return settlement };
     tracing::error!(handler = %judged.entry.name, %reason, error, "a handler of a session gave a message up; it is gone");
     Settlement::Discard
+}
+
+/// Carries out what was decided for one handler.
+async fn carry_out(case: &Case, judged: Judged, settlement: Settlement) -> Performed {
+    if judged.entry.is_command() && !settlement.is_another_attempt() {
+        case.answer(&answer(&judged.outcome)).await;
+    }
+    let published = match copy(case, &judged, &settlement) {
+        Ok(None) => Ok(()),
+        Ok(Some(Copy { envelope, wait })) => offer(case, &judged.counters, envelope, wait).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = published {
+        tracing::error!(handler = %judged.entry.name, %error, "a copy can't be published; the broker moves the original to the dead letters");
+        judged.counters.dead_letter(DeadLetterReason::TooLarge);
+        return Performed::Refused;
+    }
+    count(&judged.counters, &judged.outcome, &settlement);
+    if judged.acknowledged && !judged.outcome.is_success() {
+        tracing::error!(handler = %judged.entry.name, outcome = ?judged.outcome, "failed after the message was acknowledged");
+    }
+    report(case, &judged.entry, &settlement);
+    Performed::Done
 }
 
 fn of_instance((judged, settlement): &(Judged, Settlement)) -> (Option<&str>, &Settlement) {
@@ -253,10 +266,14 @@ async fn offer(case: &Case, counters: &Counters, envelope: Envelope, mut wait: W
     let envelope = Arc::new(envelope);
     let mut held_back = None;
     loop {
-        let sent = match wait {
-            Wait::OnLadder(delay) => case.hub.send_later((*envelope).clone(), delay).await,
-            Wait::No | Wait::Here(_) => case.hub.send(Arc::clone(&envelope)).await,
+        let span = spans::publish_copy(&case.hub, &envelope, &case.queue.name);
+        let sending = async {
+            match wait {
+                Wait::OnLadder(delay) => case.hub.send_later((*envelope).clone(), delay).await,
+                Wait::No | Wait::Here(_) => case.hub.send(Arc::clone(&envelope)).await,
+            }
         };
+        let sent = sending.instrument(span).await;
         let problem = match sent {
             Ok(Confirmation::Routed) => return Ok(()),
             Ok(Confirmation::Unroutable) => "no queue takes it".to_owned(),

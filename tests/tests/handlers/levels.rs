@@ -1,6 +1,5 @@
 //! What rises and falls as Prometheus sees it, and who may see it.
 
-
 use bus_runtime::{ErrorKind, HandlerRegistration, prelude::*};
 use bus_tests::arena::{Arena, Calls};
 use bus_tests::http::ask;

@@ -1,0 +1,294 @@
+//! The spans of a message: their names, kinds and attributes are those of OpenTelemetry's conventions for messaging.
+//!
+//! A span that nobody wants costs a look at its callsite: what it would say is put together only when somebody does. Fields are
+//! what a log shows; attributes are for traces alone.
+
+use std::fmt;
+
+use tracing::{Span, field};
+
+use super::context;
+use super::traces::TraceParent;
+use crate::arrival::Arrival;
+use crate::counters::{Ending, Sending};
+use crate::delivery::{Delivery, Metadata};
+use crate::envelope::Envelope;
+use crate::error::Error;
+use crate::hub::Hub;
+use crate::outcome::Outcome;
+use crate::publish::Draft;
+use crate::settle::Settlement;
+use crate::topology::HandlerEntry;
+use crate::transport::Verdict;
+
+/// Spans that are for traces, and nothing to a log.
+pub(crate) const TARGET: &str = "bus_runtime::spans";
+
+/// The value of an attribute; one without a value is left out.
+#[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "only traces show them"))]
+pub(crate) enum Attribute<'a> {
+    Text(Option<&'a str>),
+    Owned(String),
+    Number(Option<i64>),
+}
+
+use Attribute::{Number, Owned, Text};
+
+/// Parts of a destination, with colons between those that there are.
+struct Joined<'a, const N: usize>([&'a str; N]);
+
+impl<const N: usize> fmt::Display for Joined<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = self.0.into_iter().filter(|part| !part.is_empty());
+        f.write_str(parts.next().unwrap_or("amq.default"))?;
+        parts.try_for_each(|part| write!(f, ":{part}"))
+    }
+}
+
+/// Where a message was published to, and where it waited.
+fn destination(metadata: &Metadata) -> String {
+    let (key, queue) = (metadata.routing_key().as_str(), metadata.queue().as_str());
+    let key = if key == queue { "" } else { key };
+    Joined([metadata.exchange().as_str(), key, queue]).to_string()
+}
+
+/// Where a handler's messages come from, whatever their keys.
+fn template(entry: &HandlerEntry) -> Joined<'_, 3> {
+    let key = entry.keys.first().map_or("", |key| key.key.as_str());
+    Joined([entry.exchange.as_str(), key, entry.queue.as_str()])
+}
+
+/// What every span says.
+fn common(span: &Span, hub: &Hub, name: &'static str, kind: &'static str) {
+    let address = &hub.address;
+    context::attributes(
+        span,
+        [
+            ("messaging.system", Text(Some(address.system))),
+            ("messaging.operation.name", Text(Some(name))),
+            ("messaging.operation.type", Text(Some(kind))),
+            ("messaging.client.id", Text(Some(&hub.worker))),
+            ("server.address", Text(address.host.as_deref())),
+            ("server.port", Number(address.port.map(i64::from))),
+        ],
+    );
+}
+
+/// What a span about a message says of it.
+fn about(span: &Span, envelope: &Envelope, conversation: Option<&str>) {
+    context::attributes(
+        span,
+        [
+            ("messaging.message.id", Text(envelope.properties.message_id.as_deref())),
+            ("messaging.message.conversation_id", Text(conversation)),
+        ],
+    );
+}
+
+/// The call of a handler with one message.
+pub(crate) fn consume(hub: &Hub, entry: &HandlerEntry, arrival: &Arrival, instance: Option<&str>) -> Span {
+    let metadata = &arrival.metadata;
+    let span = tracing::info_span!(
+        "consume",
+        otel.name = %format_args!("consume {}", template(entry)),
+        otel.kind = "consumer",
+        otel.status_code = field::Empty,
+        handler = entry.name,
+        instance,
+        message_id = metadata.message_id(),
+        routing_key = metadata.routing_key().as_str(),
+        attempt = metadata.attempt(),
+    );
+    if span.is_disabled() {
+        return span;
+    }
+    if hub.traces.propagates_context {
+        context::follow(&span, metadata.headers(), hub.traces.parent);
+    }
+    common(&span, hub, "consume", "process");
+    about(&span, &metadata.envelope, metadata.correlation_id());
+    context::attributes(
+        &span,
+        [
+            ("messaging.destination.name", Owned(destination(metadata))),
+            ("messaging.destination.template", Owned(template(entry).to_string())),
+            ("messaging.rabbitmq.destination.routing_key", Text(Some(metadata.routing_key()))),
+            ("messaging.rabbitmq.message.delivery_tag", Number(arrival.delivery_tag)),
+            ("bus.handler.name", Text(Some(&entry.name))),
+            ("bus.delivery.attempt", Number(Some(metadata.attempt().into()))),
+            ("code.function.name", Text(Some(&entry.name))),
+            ("code.file.path", Text(Some(entry.place.file))),
+            ("code.line.number", Number(Some(entry.place.line.into()))),
+        ],
+    );
+    span
+}
+
+/// What became of a call.
+pub(crate) fn judged(span: &Span, outcome: &Outcome) {
+    let ending = Ending::of(outcome);
+    if !span.is_disabled() && ending != Ending::Done {
+        span.record("otel.status_code", "ERROR");
+        context::attributes(span, [("error.type", Text(Some(ending.as_str())))]);
+    }
+}
+
+/// What was decided of the message after a call.
+pub(crate) fn settled(span: &Span, settlement: &Settlement) {
+    let outcome = match settlement {
+        Settlement::Ack => "ack",
+        Settlement::Retry { .. } | Settlement::Requeue { .. } => "retry",
+        Settlement::DeadLetter { .. } => "dead_letter",
+        Settlement::Discard => "drop",
+    };
+    if !span.is_disabled() {
+        context::attributes(span, [("bus.outcome", Text(Some(outcome)))]);
+    }
+}
+
+/// A publish to somewhere that has a name of its own, whatever the key.
+fn publishing(to: impl fmt::Display) -> Span {
+    tracing::info_span!(
+        target: TARGET,
+        "publish",
+        otel.name = %format_args!("publish {to}"),
+        otel.kind = "producer",
+        otel.status_code = field::Empty,
+    )
+}
+
+fn published(span: &Span, envelope: &Envelope, template: Option<String>) {
+    about(span, envelope, envelope.properties.correlation_id.as_deref());
+    let (exchange, key) = (envelope.exchange.as_str(), envelope.routing_key.as_str());
+    context::attributes(
+        span,
+        [
+            ("messaging.destination.name", Owned(Joined([exchange, key]).to_string())),
+            ("messaging.destination.template", template.map_or(Text(None), Owned)),
+            ("messaging.rabbitmq.destination.routing_key", Text(Some(key))),
+        ],
+    );
+}
+
+/// The publishing of a message, until it is confirmed. Its context goes into the message, unless the user has put one there.
+pub(crate) fn publish(hub: &Hub, draft: &mut Draft) -> Span {
+    let envelope = &draft.envelope;
+    let topic = hub.meters.sent(draft.subject).static_topic();
+    let to = Joined([envelope.exchange.as_str(), topic.unwrap_or_default()]);
+    let span = publishing(&to);
+    if span.is_disabled() {
+        return span;
+    }
+    common(&span, hub, "publish", "send");
+    published(&span, envelope, topic.map(|_| to.to_string()));
+    if hub.traces.propagates_context && !draft.has_own_trace {
+        context::inject(&span, &mut draft.envelope.headers);
+    }
+    span
+}
+
+/// How a publish ended.
+pub(crate) fn sent(span: &Span, sent: &Result<(), Error>) {
+    if !span.is_disabled() && sent.is_err() {
+        span.record("otel.status_code", "ERROR");
+        context::attributes(span, [("error.type", Text(Some(Sending::of(sent).as_str())))]);
+    }
+}
+
+/// The publishing of a copy of a message: for another attempt, or to the dead letters. The copy keeps the context of the
+/// message; the span has a link to it.
+pub(crate) fn publish_copy(hub: &Hub, copy: &Envelope, queue: &str) -> Span {
+    let to = if copy.exchange.is_default() { copy.routing_key.as_str() } else { queue };
+    let span = publishing(to);
+    if !span.is_disabled() {
+        if hub.traces.propagates_context {
+            context::link(&span, &copy.headers);
+        }
+        common(&span, hub, "publish", "send");
+        published(&span, copy, Some(to.to_owned()));
+    }
+    span
+}
+
+/// The publishing of a dead letter that somebody replays: in the trace of the message, whoever publishes it.
+pub(crate) fn replay(copy: &Envelope) -> Span {
+    let span = publishing(&*copy.routing_key);
+    if !span.is_disabled() {
+        context::follow(&span, &copy.headers, TraceParent::Child);
+        let named = [
+            ("messaging.operation.name", Text(Some("publish"))),
+            ("messaging.operation.type", Text(Some("send"))),
+        ];
+        context::attributes(&span, named);
+        published(&span, copy, Some(copy.routing_key.to_string()));
+    }
+    span
+}
+
+/// Telling the broker what became of a message, after a call of its handler if there was one.
+pub(crate) fn settle(
+    hub: &Hub,
+    call: &Span,
+    entry: &HandlerEntry,
+    metadata: &Metadata,
+    verdict: Verdict,
+) -> Span {
+    if !hub.traces.settle_spans {
+        return Span::none();
+    }
+    let name = match verdict {
+        Verdict::Ack => "ack",
+        Verdict::Requeue => "nack",
+        Verdict::Reject => "reject",
+    };
+    let span = tracing::info_span!(
+        target: TARGET,
+        parent: call,
+        "settle",
+        otel.name = %format_args!("{name} {}", template(entry)),
+        otel.kind = "client",
+    );
+    if span.is_disabled() {
+        return span;
+    }
+    if call.is_none() && hub.traces.propagates_context {
+        context::follow(&span, metadata.headers(), hub.traces.parent);
+    }
+    common(&span, hub, name, "settle");
+    about(&span, &metadata.envelope, metadata.correlation_id());
+    context::attributes(
+        &span,
+        [
+            ("messaging.destination.name", Owned(destination(metadata))),
+            ("messaging.destination.template", Owned(template(entry).to_string())),
+        ],
+    );
+    span
+}
+
+/// The call of a handler with many messages, with a link to the context of each.
+pub(crate) fn batch(hub: &Hub, entry: &HandlerEntry, messages: &[Delivery]) -> Span {
+    let span = tracing::info_span!(
+        "batch",
+        otel.name = %format_args!("consume {}", template(entry)),
+        otel.kind = "consumer",
+        handler = entry.name,
+        messages = messages.len(),
+    );
+    if span.is_disabled() {
+        return span;
+    }
+    if hub.traces.propagates_context {
+        messages.iter().for_each(|message| context::link(&span, message.metadata().headers()));
+    }
+    common(&span, hub, "consume", "process");
+    context::attributes(
+        &span,
+        [
+            ("messaging.destination.name", Owned(template(entry).to_string())),
+            ("messaging.destination.template", Owned(template(entry).to_string())),
+            ("messaging.batch.message_count", Number(i64::try_from(messages.len()).ok())),
+        ],
+    );
+    span
+}
