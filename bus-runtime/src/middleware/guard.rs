@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use super::panicked;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
-use crate::outcome::{HandlerError, Outcome};
+use crate::outcome::{HandlerError, Outcome, Rejection};
 use crate::registration::{HandlerFn, judged};
 use crate::topology::HandlerEntry;
 
@@ -19,11 +19,26 @@ pub(super) async fn guarded(
     call: HandlerFn,
     delivery: Delivery,
 ) -> Result<Outcome, BoxError> {
-    Ok(match limited(entry.timeout, async { call(delivery).await }).await {
+    let called = async {
+        match instead(&entry, &delivery).await {
+            Some(returned) => returned,
+            None => call(delivery).await,
+        }
+    };
+    Ok(match limited(entry.timeout, called).await {
         Ok(Ok(outcome)) => judged(outcome),
         Ok(Err(rejection)) => rejection.into(),
         Err(error) => Outcome::Failed(error),
     })
+}
+
+/// What a test wants to happen instead of the handler.
+pub(super) async fn instead(
+    entry: &Arc<HandlerEntry>,
+    delivery: &Delivery,
+) -> Option<Result<Outcome, Rejection>> {
+    let instead = delivery.scope().hub.witness()?.instead(entry, delivery)?;
+    instead.await
 }
 
 /// Lets a call go on for this time at most; a panic and the end of the time are errors.
