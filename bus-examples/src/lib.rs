@@ -19,6 +19,9 @@ pub mod summary;
 
 mod table;
 
+#[cfg(test)]
+mod specification;
+
 /// What the forge remembers. It lives in this process: a real one would have a database here.
 #[derive(Clone, Debug, Default)]
 pub struct Forge {

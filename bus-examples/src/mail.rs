@@ -18,13 +18,17 @@ pub use destination::{Destination, MAIL_DOMAIN};
 
 /// Writes a letter about every commit.
 #[react("scm.commit")]
-async fn announce(commit: Json<Commit>, bus: Publisher) -> Result<(), bus_runtime::Error> {
+pub(crate) async fn announce(commit: Json<Commit>, bus: Publisher) -> Result<(), bus_runtime::Error> {
     bus.publish(&Letter::about_commit(&commit)).await
 }
 
 /// Writes a letter about every page that changes.
 #[react("wiki.{page}.changed")]
-async fn notify(page: PageName, change: Json<PageChanged>, bus: Publisher) -> Result<(), bus_runtime::Error> {
+pub(crate) async fn notify(
+    page: PageName,
+    change: Json<PageChanged>,
+    bus: Publisher,
+) -> Result<(), bus_runtime::Error> {
     bus.publish(&Letter::about_page(&page, &change)).await
 }
 
@@ -32,13 +36,13 @@ async fn notify(page: PageName, change: Json<PageChanged>, bus: Publisher) -> Re
 ///
 /// A message may come twice, but always with the same id: so no letter goes out twice.
 #[message_handler(Letter)]
-fn send(letter: MessageOf<Letter>, outbox: State<Outbox>) {
+pub(crate) fn send(letter: MessageOf<Letter>, outbox: State<Outbox>) {
     outbox.send(letter.metadata().message_id(), letter.payload().clone());
 }
 
 /// Hands a part of a mail to the application that it is for: plain text becomes a comment or a page, everything else is kept.
 #[audit("mail.part")]
-async fn deliver(
+pub(crate) async fn deliver(
     part: Json<Part>,
     archive: State<Archive>,
     bus: Publisher,

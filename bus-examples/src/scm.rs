@@ -13,7 +13,7 @@ use crate::tracker::{TicketId, TicketLinked};
 
 /// Records every commit.
 #[react("scm.commit", retry(max = 3, initial = "50ms"))]
-async fn record(
+pub(crate) async fn record(
     commit: Json<Commit>,
     attempt: Attempt,
     repository: State<Repository>,
@@ -26,7 +26,7 @@ async fn record(
 
 /// Writes into the record of a commit which tickets it names.
 #[message_handler(TicketLinked)]
-async fn annotate(link: TicketLinked, repository: State<Repository>) {
+pub(crate) async fn annotate(link: TicketLinked, repository: State<Repository>) {
     repository.annotate(&link.commit, link.ticket);
 }
 

@@ -43,7 +43,7 @@ pub struct OpenTicket {
 
 /// Links every commit to the tickets that its message names, and has those closed that it fixes.
 #[react("scm.commit")]
-async fn link(
+pub(crate) async fn link(
     commit: Json<Commit>,
     tickets: State<Tickets>,
     bus: Publisher,
@@ -60,13 +60,13 @@ async fn link(
 
 /// Closes a ticket.
 #[message_handler(CloseTicket)]
-async fn close(task: CloseTicket, tickets: State<Tickets>) {
+pub(crate) async fn close(task: CloseTicket, tickets: State<Tickets>) {
     tickets.close(task.ticket);
 }
 
 /// Opens a ticket; what it returns is the reply.
 #[message_handler(OpenTicket)]
-async fn open(command: OpenTicket, tickets: State<Tickets>) -> Result<TicketId, TrackerError> {
+pub(crate) async fn open(command: OpenTicket, tickets: State<Tickets>) -> Result<TicketId, TrackerError> {
     match command.summary.trim() {
         "" => Err(TrackerError::NoSummary),
         summary => Ok(tickets.open(summary)),
@@ -75,7 +75,7 @@ async fn open(command: OpenTicket, tickets: State<Tickets>) -> Result<TicketId, 
 
 /// Adds a comment to the ticket that the routing key names.
 #[audit("tracker.{ticket}.comment")]
-async fn comment(ticket: TicketId, comment: Json<Comment>, tickets: State<Tickets>) -> Outcome {
+pub(crate) async fn comment(ticket: TicketId, comment: Json<Comment>, tickets: State<Tickets>) -> Outcome {
     if tickets.comment(ticket, comment.0) { ack() } else { reject(format!("there is no ticket {ticket}")) }
 }
 

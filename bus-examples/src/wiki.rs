@@ -20,7 +20,7 @@ impl Wiki {
     /// Indexes the documents that a commit changes, and tells whoever watches their pages. One commit after the other: a page
     /// that was removed and written again must be there in the end.
     #[react("scm.commit", concurrency = 1)]
-    async fn index(&self, commit: Json<Commit>, bus: Publisher) -> Result<(), bus_runtime::Error> {
+    pub(crate) async fn index(&self, commit: Json<Commit>, bus: Publisher) -> Result<(), bus_runtime::Error> {
         for (page, fate) in self.apply(&commit) {
             let change =
                 PageChanged { author: commit.author.name.clone(), summary: commit.subject().into(), fate };
@@ -31,7 +31,12 @@ impl Wiki {
 
     /// Saves what somebody wrote on the page that the routing key names.
     #[audit("wiki.{page}.save")]
-    async fn edit(&self, page: PageName, edit: Json<Edit>, bus: Publisher) -> Result<(), bus_runtime::Error> {
+    pub(crate) async fn edit(
+        &self,
+        page: PageName,
+        edit: Json<Edit>,
+        bus: Publisher,
+    ) -> Result<(), bus_runtime::Error> {
         self.save(&page, &edit);
         let change =
             PageChanged { author: edit.author.clone(), summary: "edited".into(), fate: Fate::Written };

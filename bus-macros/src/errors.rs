@@ -26,6 +26,7 @@ pub(crate) mod messages;
 pub(crate) mod options;
 pub(crate) mod patterns;
 pub(crate) mod signatures;
+pub(crate) mod tests;
 
 /// Collects all problems of one attribute, so that they are reported together.
 ///

@@ -14,6 +14,7 @@ mod batch;
 mod handler_error;
 mod message;
 mod options;
+mod test;
 
 impl HandlerSpec<'_> {
     /// ```text

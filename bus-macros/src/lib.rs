@@ -1,5 +1,5 @@
 //! The attributes of Bus: [`macro@audit`], [`macro@react`], [`macro@message_handler`] and [`macro@controller`], and the derives
-//! [`macro@Message`] and [`macro@HandlerError`].
+//! [`macro@Message`] and [`macro@HandlerError`]; for tests of handlers, [`macro@test`].
 //!
 //! Depend on `bus-runtime`, which re-exports them. An attribute leaves its function as it is and registers it; every problem
 //! of an attribute is reported at once, each at the word that it is about.
@@ -34,6 +34,8 @@ mod message;
 
 mod controller;
 mod method;
+
+mod test;
 
 mod errors;
 mod support;
@@ -177,6 +179,60 @@ pub fn controller(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Message, attributes(event, task, command))]
 pub fn message(item: TokenStream) -> TokenStream {
     message::derive(item.into()).into()
+}
+
+/// Runs an async test with an app of its own: with the handlers that are linked into the test's binary, on an embedded broker, and
+/// with a clock that stands still until the test moves it.
+///
+/// The test takes the app as a `TestBus`, and what the app was given as `State<T>`, or nothing. It returns nothing or a `Result`.
+/// `#[ignore]` and `#[should_panic]` mean what they always do. It needs the feature `testing`.
+///
+/// | option | default | meaning |
+/// |---|---|---|
+/// | `app = build` | `bus_runtime::app` | the function that makes the app: its state, its layers, its instances |
+/// | `handlers("wiki::*")` | all | only these handlers, chosen as by `--handlers` |
+/// | `on(embedded, rabbitmq)` | | the same test on each of these brokers, as two tests: `name::embedded` and `name::rabbitmq` |
+/// | `crate = path` | `::bus_runtime` | where generated code finds the runtime, for a facade |
+///
+/// ```
+/// use bus_runtime::prelude::*;
+///
+/// struct Greeting { text: &'static str }
+///
+/// #[react("visitor.{name}.came")]
+/// async fn greet(name: String, greeting: State<Greeting>) {
+///     println!("{}, {name}", greeting.text);
+/// }
+///
+/// fn app() -> bus_runtime::App {
+///     bus_runtime::app().state(Greeting { text: "hello" })
+/// }
+///
+/// #[bus_runtime::test(app = app)]
+/// async fn visitors_are_greeted(bus: TestBus, greeting: State<Greeting>) {
+///     assert_eq!(greeting.text, "hello");
+///     bus.react("visitor.Ada.came", &()).await;
+///     bus.settled().await;
+///     bus.handler(greet).called_once();
+/// }
+///
+/// #[bus_runtime::test(app = app, on(embedded, rabbitmq))]
+/// async fn on_every_broker(bus: TestBus<RealTime>) -> Result<(), BoxError> {
+///     bus.react("visitor.Ada.came", &()).await;
+///     bus.settled().await;
+///     bus.handler(greet).called_once();
+///     Ok(())
+/// }
+/// ```
+///
+/// # A real broker
+///
+/// The test on RabbitMQ runs on the one of `BUS_TEST_AMQP_URL`, such as `amqp://guest:guest@localhost`. What it declares has names of
+/// its own and is deleted afterwards. Without that variable it says that it was not run, and passes; it fails with
+/// `BUS_TEST_REQUIRE_RABBITMQ=1`. A broker knows no virtual time, so `advance` is not there with `on(..)`.
+#[proc_macro_attribute]
+pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    test::test(arguments.into(), item.into()).into()
 }
 
 /// Lets an error type say, for each of its variants, what it means for the message that a handler failed with.

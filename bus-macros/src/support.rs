@@ -15,6 +15,14 @@ impl RuntimePath {
         Self(self.0.or_else(|| other.0.clone()))
     }
 
+    /// `::bus_runtime::__private`
+    pub(crate) fn path(&self) -> TokenStream {
+        match &self.0 {
+            Some(path) => quote!(#path::__private),
+            None => quote!(::bus_runtime::__private),
+        }
+    }
+
     /// `use ::bus_runtime::__private as __bus;`
     pub(crate) fn import(&self) -> TokenStream {
         match &self.0 {

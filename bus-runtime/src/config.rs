@@ -179,6 +179,35 @@ impl Default for Config {
     }
 }
 
+/// Where tests find RabbitMQ: `BUS_TEST_AMQP_URL`.
+#[cfg(all(feature = "testing", feature = "rabbitmq"))]
+#[derive(Clone, Debug)]
+pub(crate) enum TestBroker {
+    /// Here.
+    At(Box<BrokerUrl>),
+    /// Nowhere, and `BUS_TEST_REQUIRE_RABBITMQ` says that this is a failure.
+    Required,
+    /// Nowhere.
+    None,
+}
+
+#[cfg(all(feature = "testing", feature = "rabbitmq"))]
+impl TestBroker {
+    /// What the environment says.
+    ///
+    /// # Errors
+    /// [`Config`](ErrorKind::Config) and [`Url`](ErrorKind::Url), as for [`Config::from_env`].
+    pub(crate) fn from_env() -> Result<Self, Error> {
+        let mut vars = Vars::default();
+        vars.add(environment().map(|(name, value)| (name, value, Origin::Environment)));
+        match vars.get("BUS_TEST_AMQP_URL") {
+            Some(url) => Ok(Self::At(Box::new(BrokerUrl::parse(url)?))),
+            None if vars.flag("BUS_TEST_REQUIRE_RABBITMQ")? => Ok(Self::Required),
+            None => Ok(Self::None),
+        }
+    }
+}
+
 impl Config {
     /// What the environment says; where it says nothing, `.env` in builds with `debug_assertions`, and then the file that
     /// `BUS_CONFIG` names or `bus.toml`, if there is one.

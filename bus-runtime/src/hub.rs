@@ -23,15 +23,13 @@ use crate::settling::Settling;
 use crate::shutdown::Shutdown;
 use crate::topology::{PlanSettings, delay, naming};
 use crate::transport::{Confirmation, Transport};
+use crate::witness::Witness;
 use crate::worker::{InFlight, Locals, Telling};
 
 /// Publishes that may wait for their confirm at once: enough to hide the round trip, and an end to the memory they hold.
 pub(crate) const IN_FLIGHT_MAX: usize = 1024;
 /// Topics of which it is remembered that their being unroutable was logged; beyond that it is logged again.
 const LOGGED_TOPICS_MAX: usize = 1024;
-
-/// Sees every message that the broker has confirmed.
-pub(crate) type Observer = Arc<dyn Fn(&Arc<Envelope>) + Send + Sync>;
 
 /// What all parts of a running app share.
 pub(crate) struct Hub {
@@ -54,7 +52,8 @@ pub(crate) struct Hub {
     pub(crate) settling: Arc<Settling>,
     /// The messages that are being handled here.
     pub(crate) in_flight: Arc<InFlight>,
-    pub(crate) observer: Option<Observer>,
+    #[cfg(feature = "testing")]
+    pub(crate) witness: Option<Arc<dyn Witness>>,
     pub(crate) pressure: Pressure,
     pub(crate) idempotency: Idempotency,
     pub(crate) meters: Meters,
@@ -98,7 +97,8 @@ impl Hub {
             telling: Telling::default(),
             settling: Arc::default(),
             in_flight: Arc::default(),
-            observer: None,
+            #[cfg(feature = "testing")]
+            witness: None,
             pressure: Pressure::default(),
             idempotency: Idempotency::default(),
             meters: Meters::default(),
@@ -113,6 +113,17 @@ impl Hub {
             ladder_levels: tokio::sync::Mutex::new(0),
             logged_topics: Mutex::default(),
         }
+    }
+
+    /// Who sees what the app does: a test.
+    #[cfg(feature = "testing")]
+    pub(crate) fn witness(&self) -> Option<&dyn Witness> {
+        self.witness.as_deref()
+    }
+
+    #[cfg(not(feature = "testing"))]
+    pub(crate) const fn witness(&self) -> Option<&dyn Witness> {
+        None
     }
 
     pub(crate) fn shutdown(&self) -> Shutdown {
@@ -161,8 +172,8 @@ impl Hub {
             if confirmed.as_ref().is_err_and(|error| error.kind() == ErrorKind::Nacked) {
                 self.meters.exchange(&envelope.exchange).nacked.add_one();
             }
-            if let (Ok(_), Some(observer)) = (&confirmed, &self.observer) {
-                observer(&envelope);
+            if let (Ok(confirmation), Some(witness)) = (&confirmed, self.witness()) {
+                witness.published(&envelope, *confirmation);
             }
             confirmed
         };

@@ -56,6 +56,7 @@ mod seam;
 mod session;
 mod settling;
 mod shutdown;
+mod witness;
 mod worker;
 
 // What can be seen from outside.
@@ -119,6 +120,8 @@ pub use app::{App, BrokerHealth, Bus, ConsumerHealth, Drained, Health, Status, a
 pub use binding_key::{BindingKey, BindingKeyError};
 pub use breaker::BreakerState;
 pub use broker_url::{AMQP_PORT, AMQPS_PORT, AmqpUrl, BrokerUrl, Host, TlsOptions};
+#[cfg(feature = "testing")]
+pub use bus_macros::test;
 pub use bus_macros::{HandlerError, Message, audit, controller, message_handler, react};
 pub use command::{CommandFailure, Execute};
 pub use config::{Config, Patience, Supervisor};
@@ -170,7 +173,7 @@ pub mod prelude {
     };
 
     #[cfg(feature = "testing")]
-    pub use crate::testing::TestBus;
+    pub use crate::testing::{RealTime, TestBus};
 }
 
 /// The programs of the README compile, and its tests pass.

@@ -30,6 +30,8 @@ pub use crate::registration::{
     ItemFn, MessageRegistration, NO_OPTIONS, PublishRegistration, RetryOptions, Timeout,
 };
 pub use crate::schema::Schemas;
+#[cfg(feature = "testing")]
+pub use crate::testing::{FromTestBus, RealTime, TestBus, TestOutput, VirtualTime};
 pub use crate::topology::{ExchangeKind, QueueType};
 pub use crate::transport::BoxFuture;
 
@@ -362,4 +364,49 @@ pub fn disposition<E: Error + 'static>(
     judge: impl FnOnce(&E) -> Disposition,
 ) -> Option<Disposition> {
     error.downcast_ref().map(judge)
+}
+
+/// What `#[bus_runtime::test]` needs.
+#[cfg(feature = "testing")]
+pub mod testing {
+    use super::{RealTime, TestBus, TestOutput, VirtualTime};
+
+    pub use std::prelude::v1::test;
+
+    pub use crate::app::app;
+    pub use crate::testing::Settings;
+
+    /// Makes one argument of a test.
+    pub fn argument<T: crate::testing::Time, A: super::FromTestBus<T>>(bus: &TestBus<T>) -> A {
+        A::from_test_bus(bus)
+    }
+
+    /// Runs a test that takes nothing.
+    pub fn without_bus<F: Future<Output: TestOutput>>(test: impl FnOnce() -> F) {
+        crate::testing::without_bus(test);
+    }
+
+    /// Runs a test with a clock of its own.
+    pub fn in_virtual_time<F: Future<Output: TestOutput>>(
+        settings: Settings,
+        test: impl FnOnce(TestBus<VirtualTime>) -> F,
+    ) {
+        crate::testing::on_embedded(settings, test);
+    }
+
+    /// Runs a test on an embedded broker that it does not know from a real one.
+    pub fn on_embedded<F: Future<Output: TestOutput>>(
+        settings: Settings,
+        test: impl FnOnce(TestBus<RealTime>) -> F,
+    ) {
+        crate::testing::on_embedded(settings, test);
+    }
+
+    /// Runs a test on RabbitMQ.
+    pub fn on_rabbitmq<F: Future<Output: TestOutput>>(
+        settings: Settings,
+        test: impl FnOnce(TestBus<RealTime>) -> F,
+    ) {
+        crate::testing::on_rabbitmq(settings, test);
+    }
 }

@@ -210,3 +210,22 @@ where
         },
     }
 }
+
+/// Numbers that only a seed decides about.
+#[cfg(feature = "testing")]
+#[derive(Debug)]
+pub(crate) struct Dice(fastrand::Rng);
+
+/// Dice that fall alike for one seed.
+#[cfg(feature = "testing")]
+pub(crate) fn dice(seed: u64) -> Dice {
+    Dice(fastrand::Rng::with_seed(seed))
+}
+
+#[cfg(feature = "testing")]
+impl Dice {
+    /// A number below `bound`; 0 when there is none.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0.usize(0..bound.max(1))
+    }
+}

@@ -3,7 +3,7 @@
 use crate::code::{Source, Token, group, positions};
 
 const PRIMITIVES: [&str; 10] = ["bool", "char", "str", "u8", "u16", "u32", "u64", "usize", "i32", "i64"];
-const KEYWORDS: [&str; 9] = ["as", "for", "if", "impl", "in", "match", "move", "return", "use"];
+const KEYWORDS: [&str; 10] = ["as", "for", "if", "impl", "in", "match", "move", "return", "super", "use"];
 /// What follows one of these is declared, or belongs to what stands before.
 const DECLARES: [&str; 8] = ["const", "fn", "let", "mod", "struct", "type", "'", "."];
 /// They continue `__bus::HandlerRegistration::`, which another `quote!` prints before them.

@@ -166,7 +166,8 @@ fn a_select_tries_its_branches_in_their_order() {
 #[test]
 fn a_message_is_settled_by_whoever_consumes_its_queue() {
     // The right that the handlers share, what is given back when draining, the queue of due messages, the queue of replies, the
-    // former queues of renamed handlers, and the notes about what was declared. Then the dead letters, which no handler consumes.
+    // former queues of renamed handlers, the notes about what was declared, and what a test does to a line. Then the dead letters, which
+    // no handler consumes.
     let consumers = [
         "right",
         "worker/drain",
@@ -174,6 +175,8 @@ fn a_message_is_settled_by_whoever_consumes_its_queue() {
         "command",
         "rename",
         "provision/mark",
+        "testing/link",
+        "testing/stand_in",
         "dead_letters/fates",
         "dead_letters/purge",
         "dead_letters/replay",

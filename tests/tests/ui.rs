@@ -8,7 +8,7 @@
 #[test]
 fn d4_each_mistake_has_one_clear_answer() {
     let cases = trybuild::TestCases::new();
-    for kind in ["patterns", "options", "signatures", "controllers", "messages", "errors", "types"] {
+    for kind in ["patterns", "options", "signatures", "controllers", "messages", "errors", "types", "tests"] {
         cases.compile_fail(format!("tests/ui/{kind}/*.rs"));
     }
 }

@@ -8,9 +8,8 @@ async fn on_read(number: u8, by: Json<String>) -> Result<(), String> {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn a_word_that_is_no_number_is_a_dead_letter() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn a_word_that_is_no_number_is_a_dead_letter(bus: TestBus) {
     bus.react("chapter.12.read", &"Ada").await;
     bus.react("chapter.last.read", &"Ada").await;
     bus.settled().await;

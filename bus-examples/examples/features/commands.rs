@@ -13,9 +13,8 @@ async fn half(Half(number): Half) -> Result<u64, String> {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn the_caller_gets_the_reply_or_the_error() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn the_caller_gets_the_reply_or_the_error(bus: TestBus) {
     assert_eq!(bus.execute(Half(42)).await.ok(), Some(21));
     let error = bus.execute(Half(7)).await.expect_err("7 has no half");
     assert_eq!(error.kind(), bus_runtime::ErrorKind::CommandFailed);

@@ -18,9 +18,8 @@ impl Shop {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn methods_are_called_for_their_instance() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn methods_are_called_for_their_instance(bus: TestBus) {
     bus.audit("shop.sell.bread", &()).await;
     bus.react("shop.opened", &()).await;
     bus.settled().await;

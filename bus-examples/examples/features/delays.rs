@@ -8,12 +8,11 @@ async fn remind(key: RoutingKey) {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn it_arrives_after_its_delay() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn it_arrives_after_its_delay(bus: TestBus) {
     bus.send(bus.bus().react("reminder.tea", &()).after(Duration::from_secs(240))).await;
     bus.settled().await;
-    bus.handler(remind).never_called();
+    bus.handler(remind).not_called();
     bus.advance(Duration::from_secs(241)).await;
     bus.handler(remind).called_once();
 }

@@ -19,10 +19,10 @@ async fn on_upload(kind: String) -> Result<(), UploadError> {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn only_a_full_disk_is_worth_another_try() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn only_a_full_disk_is_worth_another_try(bus: TestBus) {
     bus.react("upload.text", &()).await;
     bus.settled().await;
-    assert_eq!((bus.dead_letters().one().reason(), bus.handler(on_upload).calls()), ("permanent", 1));
+    assert_eq!(bus.dead_letters().one().reason(), "permanent");
+    bus.handler(on_upload).called_once();
 }

@@ -18,9 +18,8 @@ async fn welcome(user: UserCreated) {
 async fn count(_user: MessageOf<UserCreated>) {}
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn each_handler_hears_of_it() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn each_handler_hears_of_it(bus: TestBus) {
     bus.publish(&UserCreated { name: "Ada".into() }).await;
     bus.settled().await;
     bus.handler(welcome).called_once();

@@ -13,9 +13,8 @@ async fn wake(key: RoutingKey) {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn only_what_is_urgent_wakes_anybody() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn only_what_is_urgent_wakes_anybody(bus: TestBus) {
     bus.react("alarm.drill", &()).await;
     bus.send(bus.bus().react("alarm.fire", &()).header("urgent", "yes")).await;
     bus.settled().await;

@@ -8,9 +8,8 @@ async fn on_archive(key: RoutingKey) {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn what_others_publish_there_comes_here() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn what_others_publish_there_comes_here(bus: TestBus) {
     bus.publish_raw("copilot.events", "archive.ingested", "{}").await;
     bus.settled().await;
     bus.handler(on_archive).called_once();

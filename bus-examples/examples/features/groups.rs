@@ -11,9 +11,8 @@ async fn ice() -> Result<(), String> {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn only_icing_is_tried_again() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn only_icing_is_tried_again(bus: TestBus) {
     bus.react("cake.apple", &()).await;
     bus.advance(Duration::from_secs(5)).await;
     bus.handler(bake).called_once();

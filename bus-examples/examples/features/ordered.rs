@@ -16,9 +16,8 @@ async fn book(moved: Moved) {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn every_movement_is_booked() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn every_movement_is_booked(bus: TestBus) {
     for (account, cents) in [(1, 500), (2, 700), (1, -500)] {
         bus.publish(&Moved { account, cents }).await;
     }

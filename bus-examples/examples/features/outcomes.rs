@@ -13,9 +13,8 @@ async fn on_parcel(state: String, attempt: Attempt) -> Outcome {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn what_is_late_comes_again_in_an_hour() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn what_is_late_comes_again_in_an_hour(bus: TestBus) {
     bus.react("parcel.late", &()).await;
     bus.react("parcel.lost", &()).await;
     bus.settled().await;

@@ -8,9 +8,8 @@ async fn on_hello(key: RoutingKey, data: Json) {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn it_is_called_for_what_it_binds() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn it_is_called_for_what_it_binds(bus: TestBus) {
     bus.react("hello.world", &"hi").await;
     bus.react("goodbye.world", &"bye").await;
     bus.settled().await;

@@ -9,9 +9,8 @@ async fn third_time_lucky(attempt: Attempt) -> Result<(), String> {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn the_pauses_are_one_and_two_seconds() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn the_pauses_are_one_and_two_seconds(bus: TestBus) {
     bus.react("flaky.x", &()).await;
     bus.settled().await;
     bus.handler(third_time_lucky).called_once();

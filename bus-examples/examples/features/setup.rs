@@ -20,9 +20,8 @@ async fn on_row(database: State<Database>) -> Result<(), String> {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn the_state_is_there() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn the_state_is_there(bus: TestBus) {
     bus.react("row.added", &()).await;
     bus.settled().await;
     bus.dead_letters().none();

@@ -14,9 +14,8 @@ async fn pay(number: u64, bus: Publisher) -> Result<(), BoxError> {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn a_refused_card_pays_for_nothing() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn a_refused_card_pays_for_nothing(bus: TestBus) {
     bus.react("order.12.pay", &()).await;
     bus.react("order.13.pay", &()).await;
     bus.settled().await;

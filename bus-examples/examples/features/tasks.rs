@@ -18,9 +18,8 @@ async fn send(invoice: MessageOf<SendInvoice>) -> Outcome {
 }
 
 #[cfg(test)]
-#[tokio::test(start_paused = true)]
-async fn a_rejected_task_is_a_dead_letter() {
-    let bus = TestBus::start(crate::app()).await;
+#[bus_runtime::test(app = crate::app)]
+async fn a_rejected_task_is_a_dead_letter(bus: TestBus) {
     bus.publish(&SendInvoice { order: 0 }).await;
     bus.publish(&SendInvoice { order: 7 }).await;
     bus.settled().await;

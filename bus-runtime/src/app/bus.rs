@@ -121,6 +121,8 @@ pub(super) async fn prepare(
 ) -> Result<(Bus, Layers), Error> {
     let (transport, embedded): (Arc<dyn Transport>, _) = match broker {
         Broker::Embedded(broker) => (Arc::new(broker.clone()), Some(broker)),
+        #[cfg(feature = "testing")]
+        Broker::EmbeddedBehind(broker, transport) => (transport, Some(broker)),
         Broker::Other(transport) => (transport, None),
     };
     if let (None, Some(limit)) = (&embedded, config.ack_timeout) {
@@ -138,7 +140,10 @@ pub(super) async fn prepare(
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
     hub.instances = app.instances.values();
     hub.publish_timeout = config.publish_timeout;
-    hub.observer = app.observer;
+    #[cfg(feature = "testing")]
+    {
+        hub.witness = app.witness;
+    }
     hub.pressure = Pressure::of(&plan);
     hub.idempotency = app.idempotency;
     let types = message_types(&plan);

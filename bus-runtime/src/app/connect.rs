@@ -17,6 +17,8 @@ const CONNECT_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Durati
 #[derive(Clone)]
 pub(super) enum Broker {
     Embedded(EmbeddedBroker),
+    #[cfg(feature = "testing")]
+    EmbeddedBehind(EmbeddedBroker, Arc<dyn Transport>),
     Other(Arc<dyn Transport>),
 }
 
@@ -25,6 +27,8 @@ impl App {
     pub(crate) async fn connect_only(&self) -> Result<Arc<dyn Transport>, Error> {
         Ok(match self.connect(&self.settings()?).await? {
             Broker::Embedded(broker) => Arc::new(broker),
+            #[cfg(feature = "testing")]
+            Broker::EmbeddedBehind(_, transport) => transport,
             Broker::Other(transport) => transport,
         })
     }
@@ -34,6 +38,8 @@ impl App {
     pub(crate) fn is_embedded(&self) -> Result<bool, Error> {
         Ok(match &self.broker {
             Some(Broker::Embedded(_)) => true,
+            #[cfg(feature = "testing")]
+            Some(Broker::EmbeddedBehind(..)) => true,
             Some(Broker::Other(_)) => false,
             None => self.settings()?.broker_url.is_none_or(|url| url.is_embedded()),
         })

@@ -10,7 +10,6 @@ use crate::config::Config;
 use crate::dead_letters::DeadLetters;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::extract::{Arguments, StateMap};
-use crate::hub::Observer;
 use crate::idempotency::{Idempotency, IdempotencyStore};
 use crate::middleware::Layers;
 use crate::provision::{Owner, Provision};
@@ -18,6 +17,8 @@ use crate::registration::HandlerRegistration;
 use crate::topology::{HandlerEntry, Plan, plan};
 use crate::transport::embedded::EmbeddedBroker;
 use crate::transport::{BoxFuture, QueueLevel, Transport};
+#[cfg(feature = "testing")]
+use crate::witness::Witness;
 
 mod bus;
 mod checks;
@@ -65,7 +66,8 @@ pub struct App {
     /// Behind a lock for its type alone: with it, the future of `start` can be that of a task.
     setups: Mutex<Vec<Setup>>,
     registrations: Registrations,
-    observer: Option<Observer>,
+    #[cfg(feature = "testing")]
+    witness: Option<Arc<dyn Witness>>,
     level_hooks: LevelHooks,
     idempotency: Idempotency,
 }
@@ -90,7 +92,8 @@ pub fn app() -> App {
         layers: Layers::default(),
         setups: Mutex::default(),
         registrations: Registrations::Linked,
-        observer: None,
+        #[cfg(feature = "testing")]
+        witness: None,
         level_hooks: LevelHooks::default(),
         idempotency: Idempotency::default(),
     }
@@ -256,10 +259,46 @@ impl App {
         self
     }
 
-    /// Sees every message that the broker has confirmed.
+    /// Gives handlers another value than the app's own to take as [`State<T>`](crate::State), also where the app's
+    /// [`setup`](Self::setup) makes one: a mailer that keeps the letters, a database of the test.
+    ///
+    /// ```standalone_crate
+    /// use bus_runtime::prelude::*;
+    ///
+    /// struct Greeting { text: &'static str }
+    ///
+    /// #[react("visitor.came")]
+    /// async fn greet(greeting: State<Greeting>) -> Outcome {
+    ///     if greeting.text == "hi" { ack() } else { reject("too formal") }
+    /// }
+    ///
+    /// fn app() -> bus_runtime::App {
+    ///     bus_runtime::app().setup(async |app| Ok::<_, BoxError>(app.state(Greeting { text: "good day" })))
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let bus = TestBus::start(app().override_state(Greeting { text: "hi" })).await;
+    /// bus.react("visitor.came", &()).await;
+    /// bus.settled().await;
+    /// bus.dead_letters().none();
+    /// # }
+    /// ```
     #[cfg(feature = "testing")]
-    pub(crate) fn observed_by(mut self, observer: Observer) -> Self {
-        self.observer = Some(observer);
+    pub fn override_state<T: Send + Sync + 'static>(self, value: T) -> Self {
+        self.setup(async |app| Ok::<_, BoxError>(app.state(value)))
+    }
+
+    /// Runs on an embedded broker, by way of a transport that does to it what networks do.
+    #[cfg(feature = "testing")]
+    pub(crate) fn by_way_of(mut self, broker: &EmbeddedBroker, transport: Arc<dyn Transport>) -> Self {
+        self.broker = Some(Broker::EmbeddedBehind(broker.clone(), transport));
+        self
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn witnessed_by(mut self, witness: Arc<dyn Witness>) -> Self {
+        self.witness = Some(witness);
         self
     }
 

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use tokio::sync::{Semaphore, oneshot};
 use tracing::Instrument;
 
-use super::guard::limited;
+use super::guard::{instead, limited};
 use super::panicked;
 use crate::counters::Counters;
 use crate::delivery::Delivery;
@@ -102,6 +102,12 @@ impl Gatherer {
     /// Lets a message be part of a batch, and says what became of it. One that cannot be decoded is part of none, and one
     /// that has failed before is a batch by itself: what is wrong with it must not be laid to others' charge again.
     pub(super) async fn handle(self: Arc<Self>, delivery: Delivery) -> Result<Outcome, BoxError> {
+        match limited(self.entry.timeout, instead(&self.entry, &delivery)).await {
+            Ok(None) => {}
+            Ok(Some(Ok(outcome))) => return Ok(judged(outcome)),
+            Ok(Some(Err(rejection))) => return Ok(rejection.into()),
+            Err(error) => return Ok(Outcome::Failed(error)),
+        }
         let items = match catch_unwind(AssertUnwindSafe(|| (self.functions.item)(&delivery))) {
             Ok(Ok(items)) => items,
             Ok(Err(rejection)) => return Ok(rejection.into()),

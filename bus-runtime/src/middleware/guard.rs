@@ -37,11 +37,26 @@ pub(super) async fn guarded(
     call: impl Callable,
     delivery: Delivery,
 ) -> Result<Outcome, BoxError> {
-    Ok(match limited(entry.timeout, async { call.call(delivery).await }).await {
+    let called = async {
+        match instead(&entry, &delivery).await {
+            Some(returned) => returned,
+            None => call.call(delivery).await,
+        }
+    };
+    Ok(match limited(entry.timeout, called).await {
         Ok(Ok(outcome)) => judged(outcome),
         Ok(Err(rejection)) => rejection.into(),
         Err(error) => Outcome::Failed(error),
     })
+}
+
+/// What a test wants to happen instead of the handler.
+pub(super) async fn instead(
+    entry: &Arc<HandlerEntry>,
+    delivery: &Delivery,
+) -> Option<Result<Outcome, Rejection>> {
+    let instead = delivery.scope().hub.witness()?.instead(entry, delivery)?;
+    instead.await
 }
 
 /// Lets a call go on for this time at most; a panic and the end of the time are errors.

@@ -1,23 +1,66 @@
-//! What was published of one message type, as assertions.
+//! What was published, as assertions: of one message type, or under a routing key.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-use super::TestBus;
-use crate::envelope::{Envelope, header};
+use serde::de::DeserializeOwned;
+
+use super::call::decoded;
+use super::core::Core;
+use super::misses::is_first;
+use crate::binding_key::BindingKey;
+use crate::envelope::Envelope;
 use crate::message::Message;
 
-/// What was published of one message type, by the test and by handlers. Copies for another attempt do not count.
+/// What was published of one message type, by the test and by handlers, from
+/// [`TestBus::published`](super::TestBus::published). Commands count, copies for another attempt do not.
 #[must_use = "it asserts nothing until it is asked"]
 pub struct Published<'b, M> {
-    bus: &'b TestBus,
+    core: &'b Core,
     messages: PhantomData<M>,
 }
 
+/// What was published under routing keys that match a binding key, from
+/// [`TestBus::published_to`](super::TestBus::published_to). Copies for another attempt do not count.
+#[must_use = "it asserts nothing until it is asked"]
+pub struct PublishedTo<'b> {
+    core: &'b Core,
+    key: BindingKey,
+}
+
+/// One message that was published.
+#[derive(Clone, Debug)]
+pub struct PublishedMessage(Arc<Envelope>);
+
+impl PublishedMessage {
+    /// The whole message: exchange, routing key, headers, properties, body.
+    #[must_use]
+    pub fn envelope(&self) -> &Envelope {
+        &self.0
+    }
+
+    /// The routing key.
+    #[must_use]
+    pub fn routing_key(&self) -> &str {
+        &self.0.routing_key
+    }
+
+    /// The body, decoded from JSON.
+    ///
+    /// # Panics
+    /// When it is not what the type needs.
+    #[must_use]
+    #[track_caller]
+    pub fn json<T: DeserializeOwned>(&self) -> T {
+        decoded(&self.0.body, &self.0.routing_key)
+    }
+}
+
 impl<'b, M: Message> Published<'b, M> {
-    pub(super) fn new(bus: &'b TestBus) -> Self {
-        Self { bus, messages: PhantomData }
+    pub(super) fn new(core: &'b Core) -> Self {
+        Self { core, messages: PhantomData }
     }
 
     /// All of them, in order.
@@ -25,22 +68,11 @@ impl<'b, M: Message> Published<'b, M> {
     /// # Panics
     /// When one cannot be decoded.
     #[must_use]
+    #[track_caller]
     pub fn all(&self) -> Vec<M> {
-        let mut ids = HashSet::new();
-        let log = self.bus.log().all();
-        let of_type = log
-            .iter()
-            .filter(|envelope| is_first(envelope) && ids.insert(envelope.properties.message_id.clone()));
-        let of_type =
-            of_type.filter(|envelope| envelope.properties.message_type.as_deref() == Some(M::TOPIC));
-        of_type
-            .map(|envelope| match serde_json::from_slice(&envelope.body) {
-                Ok(message) => message,
-                Err(error) => {
-                    panic!("a published `{}` can't be decoded: {error}\n{}", M::TOPIC, self.bus.story())
-                }
-            })
-            .collect()
+        let of_type = |envelope: &Envelope| envelope.properties.message_type.as_deref() == Some(M::TOPIC);
+        let all = first(self.core, of_type).into_iter();
+        all.map(|envelope| decoded(&envelope.body, &envelope.routing_key)).collect()
     }
 
     /// The only one.
@@ -48,16 +80,17 @@ impl<'b, M: Message> Published<'b, M> {
     /// # Panics
     /// When there is none, or more than one.
     #[must_use = "`none` and `count` assert without the message"]
+    #[track_caller]
     pub fn one(&self) -> M {
-        let mut all = self.all();
-        assert!(all.len() == 1, "{} `{}` were published, not 1\n{}", all.len(), M::TOPIC, self.bus.story());
-        all.swap_remove(0)
+        self.count(1);
+        self.all().swap_remove(0)
     }
 
     /// Asserts that there is none.
     ///
     /// # Panics
     /// When there is one.
+    #[track_caller]
     pub fn none(&self) {
         self.count(0);
     }
@@ -66,19 +99,79 @@ impl<'b, M: Message> Published<'b, M> {
     ///
     /// # Panics
     /// When there are not so many.
+    #[track_caller]
     pub fn count(&self, wanted: usize) {
-        let found = self.all().len();
-        assert!(found == wanted, "{found} `{}` were published, not {wanted}\n{}", M::TOPIC, self.bus.story());
+        compare(self.core, self.all().len(), wanted, M::TOPIC);
     }
 }
 
-/// Whether it is the message itself, and not a copy for another attempt or for the dead letters.
-fn is_first(envelope: &Envelope) -> bool {
-    envelope.headers.get(header::HANDLER).is_none()
+impl<'b> PublishedTo<'b> {
+    pub(super) fn new(core: &'b Core, key: BindingKey) -> Self {
+        Self { core, key }
+    }
+
+    /// All of them, in order.
+    #[must_use]
+    #[track_caller]
+    pub fn all(&self) -> Vec<PublishedMessage> {
+        let all = first(self.core, |envelope| self.key.matches(&envelope.routing_key)).into_iter();
+        all.map(PublishedMessage).collect()
+    }
+
+    /// The only one.
+    ///
+    /// # Panics
+    /// When there is none, or more than one.
+    #[must_use = "`none` and `count` assert without the message"]
+    #[track_caller]
+    pub fn one(&self) -> PublishedMessage {
+        self.count(1);
+        self.all().swap_remove(0)
+    }
+
+    /// Asserts that there is none.
+    ///
+    /// # Panics
+    /// When there is one.
+    #[track_caller]
+    pub fn none(&self) {
+        self.count(0);
+    }
+
+    /// Asserts how many there are.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    #[track_caller]
+    pub fn count(&self, wanted: usize) {
+        compare(self.core, self.all().len(), wanted, &self.key.to_string());
+    }
+}
+
+/// The messages that are wanted, each as it was published first.
+fn first(core: &Core, wanted: impl Fn(&Envelope) -> bool) -> Vec<Arc<Envelope>> {
+    let mut ids = HashSet::new();
+    let mut published = core.journal.published();
+    published.retain(|envelope| {
+        is_first(envelope) && wanted(envelope) && ids.insert(envelope.properties.message_id.clone())
+    });
+    published
+}
+
+#[track_caller]
+fn compare(core: &Core, found: usize, wanted: usize, what: &str) {
+    let verb = if found == 1 { "was" } else { "were" };
+    assert!(found == wanted, "{found} `{what}` {verb} published, not {wanted}\n{}", core.story());
 }
 
 impl<M: Message> fmt::Debug for Published<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Published({})", M::TOPIC)
+    }
+}
+
+impl fmt::Debug for PublishedTo<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublishedTo({})", self.key)
     }
 }

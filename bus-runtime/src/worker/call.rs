@@ -122,9 +122,9 @@ impl Called {
 pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
     let permission = hub.idempotency.permission(&call.entry, call.instance.as_deref(), &arrival.metadata);
     let refused = match permission.await {
-        Permission::Free => return run_permitted(hub, arrival, call).await,
+        Permission::Free => return run_seen(hub, arrival, call).await,
         Permission::Claimed(claimed) => {
-            let judged = run_permitted(hub, arrival, call).await;
+            let judged = run_seen(hub, arrival, call).await;
             match &judged {
                 Some(judged) if judged.outcome.is_success() => claimed.complete().await,
                 _ => claimed.release().await,
@@ -153,7 +153,20 @@ pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> O
     ))
 }
 
-/// Runs one handler, whose message is no duplicate.
+/// Runs one handler, whose message is no duplicate, before the eyes of a test if there is one.
+async fn run_seen(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
+    let seen = hub.witness().map(|witness| {
+        let number = witness.called(&call.entry, &arrival.metadata, call.instance.as_deref());
+        (witness, number)
+    });
+    let judged = run_permitted(hub, arrival, call).await;
+    if let Some((witness, number)) = seen {
+        witness.ended(number, judged.as_ref().map(|judged| &judged.outcome));
+    }
+    judged
+}
+
+/// Runs one handler.
 async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
     let Call { entry, counters, scope, future, instance } = call;
     counters.called.add_one();

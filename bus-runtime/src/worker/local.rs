@@ -26,6 +26,7 @@ use crate::right::Right;
 use crate::scope::Scope;
 use crate::seam;
 use crate::topology::{HandlerEntry, QueueEntry};
+use crate::transport::Confirmation;
 
 /// How many commands may wait for each other before it is taken for a circle.
 const DEPTH_MAX: u16 = 64;
@@ -124,8 +125,8 @@ impl LocalHandler {
             None => Arc::clone(slots).acquire_owned().await.ok(),
         };
         let command = Arc::new(command);
-        if let Some(observer) = &hub.observer {
-            observer(&command);
+        if let Some(witness) = hub.witness() {
+            witness.published(&command, Confirmation::Routed);
         }
         let mut work = Box::pin(self.run(Arc::clone(hub), command, Turn { slot, depth, deadline }));
         if depth < ON_STACK_MAX {

@@ -92,8 +92,8 @@ async fn send(hub: &Hub, about: About, event: Arc<Envelope>) {
     let sent = tokio::time::timeout(NOBODY_LISTENS, hub.transport.publish(Arc::clone(&event))).await;
     match sent {
         Ok(Ok(Confirmation::Routed)) => {
-            if let Some(observer) = &hub.observer {
-                observer(&event);
+            if let Some(witness) = hub.witness() {
+                witness.published(&event, Confirmation::Routed);
             }
         }
         Ok(Ok(Confirmation::Unroutable)) => {
