@@ -25,7 +25,7 @@ const NOTES_SHOWN: usize = 200;
 /// use bus_runtime::prelude::*;
 /// use bus_runtime::testing::simulate;
 ///
-/// #[react("wiki.#", retry(max = 20, initial = "1h", max_delay = "1d", jitter = "0%"))]
+/// #[react("wiki.#", retry(max = 20, initial = "1h", max_delay = "24h", jitter = "0%"))]
 /// async fn index() -> Result<(), BoxError> {
 ///     Err("the index is away".into())
 /// }
