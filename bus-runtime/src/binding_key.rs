@@ -70,6 +70,10 @@ impl BindingKey {
     /// # Ok::<(), bus_runtime::BindingKeyError>(())
     /// ```
     pub fn matches(&self, routing_key: &str) -> bool {
+        // Its own text passes every key: `*` and `#` take themselves as words. Most keys have no wildcard.
+        if *self.0 == *routing_key {
+            return true;
+        }
         let mut pattern = self.words();
         let mut key = Words::of(routing_key);
         // What follows the last `#` met, and what is left of the key after the words which that `#` takes.

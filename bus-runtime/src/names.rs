@@ -140,6 +140,10 @@ impl NameKind {
         if name.len() > NAME_BYTES_MAX {
             return Err(NameError::TooLong { kind: self, length: name.len(), start: excerpt(name) });
         }
+        // What is forbidden is ASCII, so bytes tell.
+        if self == Self::RoutingKey || !name.bytes().any(|byte| self.forbids(byte.into())) {
+            return Ok(());
+        }
         match name.char_indices().find(|(_, character)| self.forbids(*character)) {
             Some((position, character)) => {
                 Err(NameError::ForbiddenCharacter { kind: self, character, position, name: name.into() })

@@ -32,6 +32,7 @@ pub(super) struct Exchange {
     /// The bindings that lead here.
     pub(super) sources: Vec<Source>,
     router: Router,
+    recent: Recent,
     /// How many bindings lead from here.
     bindings: usize,
     /// The last walk that came by, so that a cycle of exchanges ends.
@@ -45,11 +46,12 @@ impl Exchange {
             ExchangeKind::Direct => Router::Direct(HashMap::new()),
             ExchangeKind::Fanout => Router::Fanout(Vec::new()),
         };
-        Self { declared, sources: Vec::new(), router, bindings: 0, walked: 0 }
+        Self { declared, sources: Vec::new(), router, recent: Recent::default(), bindings: 0, walked: 0 }
     }
 
     /// Adds a binding, and says whether it is new.
     pub(super) fn bind(&mut self, key: &BindingKey, target: Target) -> bool {
+        self.recent = Recent::default();
         let new = self.router.insert(key, target);
         self.bindings += usize::from(new);
         new
@@ -57,14 +59,57 @@ impl Exchange {
 
     /// Removes a binding, and says whether that was the last one of an exchange that goes with it.
     pub(super) fn unbind(&mut self, key: &BindingKey, target: Target) -> bool {
+        self.recent = Recent::default();
         let removed = self.router.remove(key, target);
         self.bindings -= usize::from(removed);
         removed && self.bindings == 0 && self.declared.auto_delete
     }
 
+    /// Adds where a message goes next.
+    fn targets(&mut self, routing_key: &str, found: &mut Vec<Target>) {
+        match &self.router {
+            Router::Topic(trie) => self.recent.targets(routing_key, trie, found),
+            router => router.for_each_match(routing_key, &mut |target| found.push(*target)),
+        }
+    }
+
     /// Whether bindings lead from it.
     pub(super) fn is_used(&self) -> bool {
         self.bindings > 0
+    }
+}
+
+/// Where messages with the routing keys of late went from a topic exchange. Routing keys come again and again, and a walk through
+/// the bindings costs ten times as much as a look here. A new or removed binding empties it.
+#[derive(Debug, Default)]
+struct Recent {
+    /// As many as [`PLACES`](Self::PLACES), or none yet. A key has one place, and the last that came has it.
+    places: Vec<Option<(Box<str>, Box<[Target]>)>>,
+}
+
+impl Recent {
+    /// How many keys are remembered at most.
+    const PLACES: usize = 256;
+    /// How many targets are remembered of one key at most: what has more costs more than the walk to them.
+    const TARGETS_MAX: usize = 64;
+
+    fn targets(&mut self, routing_key: &str, trie: &KeyTrie<Target>, found: &mut Vec<Target>) {
+        if self.places.is_empty() {
+            self.places.resize_with(Self::PLACES, || None);
+        }
+        let mixed = |mixed: usize, byte: u8| mixed.wrapping_mul(31).wrapping_add(byte.into());
+        let place = &mut self.places[routing_key.bytes().fold(0, mixed) % Self::PLACES];
+        if let Some((key, targets)) = place
+            && **key == *routing_key
+        {
+            return found.extend_from_slice(targets);
+        }
+        let before = found.len();
+        trie.for_each_match(routing_key, &mut |target| found.push(*target));
+        let targets = &found[before..];
+        if targets.len() <= Self::TARGETS_MAX {
+            *place = Some((routing_key.into(), targets.into()));
+        }
     }
 }
 
@@ -157,7 +202,7 @@ impl State {
                 Target::Exchange(id) => match self.exchanges.get_mut(id) {
                     Some(exchange) if exchange.walked != self.walks => {
                         exchange.walked = self.walks;
-                        exchange.router.for_each_match(routing_key, &mut |target| ahead.push(*target));
+                        exchange.targets(routing_key, &mut ahead);
                     }
                     _ => {}
                 },
@@ -166,5 +211,50 @@ impl State {
         ahead.clear();
         self.ahead = ahead;
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange() -> Exchange {
+        Exchange::new(topology::Exchange {
+            name: crate::names::ExchangeName::new("topics").unwrap(),
+            kind: ExchangeKind::Topic,
+            durable: true,
+            auto_delete: false,
+        })
+    }
+
+    fn targets(exchange: &mut Exchange, routing_key: &str) -> usize {
+        let mut found = Vec::new();
+        exchange.targets(routing_key, &mut found);
+        found.len()
+    }
+
+    #[test]
+    fn a_key_that_was_looked_up_before_follows_the_bindings_of_now() {
+        let (mut exchange, key) = (exchange(), BindingKey::parse("wiki.#").unwrap());
+        let queue = Target::Queue(Key::from_tag(7));
+        assert_eq!(targets(&mut exchange, "wiki.saved"), 0);
+        exchange.bind(&key, queue);
+        assert_eq!([(); 2].map(|()| targets(&mut exchange, "wiki.saved")), [1, 1]);
+        exchange.unbind(&key, queue);
+        assert_eq!(targets(&mut exchange, "wiki.saved"), 0);
+    }
+
+    #[test]
+    fn keys_that_share_a_place_do_not_share_their_targets() {
+        let mut exchange = exchange();
+        for number in 0..4 * Recent::PLACES {
+            let key = BindingKey::parse(format!("wiki.{number}")).unwrap();
+            exchange.bind(&key, Target::Queue(Key::from_tag(number as u64)));
+        }
+        for number in (0..4 * Recent::PLACES).chain(0..4 * Recent::PLACES) {
+            let mut found = Vec::new();
+            exchange.targets(&format!("wiki.{number}"), &mut found);
+            assert_eq!(found, [Target::Queue(Key::from_tag(number as u64))]);
+        }
     }
 }
