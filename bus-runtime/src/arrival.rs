@@ -38,9 +38,9 @@ impl Arrival {
     pub(crate) fn of(envelope: Arc<Envelope>, queue: &QueueName, redelivered: bool) -> Self {
         let came_back = envelope.exchange.is_default() && envelope.routing_key == queue.as_str();
         let headers = &envelope.headers;
-        let own = |name| headers.text(name).filter(|_| came_back);
+        let own = |name| if came_back { headers.text(name) } else { None };
         let number = |name, max: u32| {
-            let claimed = headers.int(name).filter(|_| came_back).unwrap_or_default();
+            let claimed = if came_back { headers.int(name).unwrap_or_default() } else { 0 };
             u32::try_from(claimed.max(0)).map_or(max, |number| number.min(max))
         };
         let exchange = own(header::EXCHANGE).and_then(|name| ExchangeName::new(name).ok());

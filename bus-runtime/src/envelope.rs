@@ -1,7 +1,6 @@
 //! A message as it travels: exchange, routing key, properties, headers and body.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -81,14 +80,22 @@ pub struct Properties {
 }
 
 /// The headers of a message, ordered by name.
+///
+/// They are few, so they lie side by side: a tree would take more memory than they do.
 #[derive(Clone, Default, PartialEq)]
-pub struct Headers(BTreeMap<Text, HeaderValue>);
+pub struct Headers(Vec<(Text, HeaderValue)>);
 
 impl Headers {
     /// The value of a header.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&HeaderValue> {
-        self.0.get(name)
+        let at = self.place(name).ok()?;
+        self.0.get(at).map(|(_, value)| value)
+    }
+
+    /// Where a header is, or where it belongs.
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| other.as_ref().cmp(name))
     }
 
     /// The value of a header when it is text.
@@ -105,17 +112,27 @@ impl Headers {
 
     /// Sets a header, replacing what was there.
     pub fn set(&mut self, name: impl Into<Text>, value: impl Into<HeaderValue>) {
-        self.0.insert(name.into(), value.into());
+        let (name, value) = (name.into(), value.into());
+        match self.place(&name) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => {
+                // Most messages have one.
+                if self.0.capacity() == 0 {
+                    self.0.reserve_exact(1);
+                }
+                self.0.insert(at, (name, value));
+            }
+        }
     }
 
     /// Removes a header and returns what it was.
     pub fn remove(&mut self, name: &str) -> Option<HeaderValue> {
-        self.0.remove(name)
+        self.place(name).ok().map(|at| self.0.remove(at).1)
     }
 
     /// Keeps the headers that `keep` wants.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &HeaderValue) -> bool) {
-        self.0.retain(|name, value| keep(name, value));
+        self.0.retain(|(name, value)| keep(name, value));
     }
 
     /// All headers, ordered by name.
@@ -144,7 +161,18 @@ impl fmt::Debug for Headers {
 
 impl<N: Into<Text>, V: Into<HeaderValue>> FromIterator<(N, V)> for Headers {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let mut all: Vec<(Text, HeaderValue)> =
+            pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        // Equal names stay in their order, and the last one wins.
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all.dedup_by(|later, earlier| {
+            let is_same = later.0 == earlier.0;
+            if is_same {
+                std::mem::swap(later, earlier);
+            }
+            is_same
+        });
+        Self(all)
     }
 }
 

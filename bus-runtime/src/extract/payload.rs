@@ -146,6 +146,9 @@ pub(crate) fn decode<T: DeserializeOwned>(envelope: &Envelope) -> Result<T, Reje
 
 fn foreign_content_type(envelope: &Envelope) -> Option<&str> {
     let content_type = envelope.properties.content_type.as_deref()?;
+    if content_type == "application/json" {
+        return None;
+    }
     let mime = content_type.split(';').next().unwrap_or_default().trim();
     let known = mime.is_empty()
         || mime.eq_ignore_ascii_case("application/json")
