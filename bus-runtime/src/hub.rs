@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::command::Replies;
@@ -16,6 +19,7 @@ use crate::error::{Error, ErrorKind};
 use crate::extract::StateMap;
 use crate::idempotency::Idempotency;
 use crate::middleware::Layers;
+use crate::names::ExchangeName;
 use crate::observe::{Address, Meters, TraceSettings, spans};
 use crate::publish::{Draft, Importance, Pressure};
 use crate::session::{self, Sessions};
@@ -70,6 +74,8 @@ pub(crate) struct Hub {
     finished: watch::Sender<bool>,
     ladder_levels: tokio::sync::Mutex<u64>,
     logged_topics: Mutex<HashSet<String>>,
+    /// The exchanges of all messages but those of types that name another one.
+    exchanges: Vec<(String, ExchangeName)>,
 }
 
 /// A transport has the same limit, and knows better why it was not kept: it gets the chance to say so.
@@ -82,8 +88,11 @@ impl Hub {
         state: StateMap,
         app: &str,
     ) -> Self {
+        let named = [&settings.audit, &settings.react, &settings.messages];
+        let named = named.into_iter().filter_map(|name| Some((name.clone(), settings.exchange(name).ok()?)));
         Self {
             address: Address::of(&transport.describe()),
+            exchanges: named.collect(),
             transport,
             settings,
             state,
@@ -126,6 +135,14 @@ impl Hub {
         None
     }
 
+    /// The exchange that the settings call so.
+    pub(crate) fn exchange(&self, name: &str) -> Result<ExchangeName, Error> {
+        match self.exchanges.iter().find(|(known, _)| known == name) {
+            Some((_, exchange)) => Ok(exchange.clone()),
+            None => self.settings.exchange(name),
+        }
+    }
+
     pub(crate) fn shutdown(&self) -> Shutdown {
         Shutdown::new(self.stopping.subscribe())
     }
@@ -166,25 +183,42 @@ impl Hub {
 
     /// Publishes one message within the publish timeout and says whether a queue has it.
     pub(crate) async fn send(&self, envelope: Arc<Envelope>) -> Result<Confirmation, Error> {
-        let publish = async {
-            let _permit = self.window.acquire().await;
-            let confirmed = self.transport.publish(Arc::clone(&envelope)).await;
-            if confirmed.as_ref().is_err_and(|error| error.kind() == ErrorKind::Nacked) {
-                self.meters.exchange(&envelope.exchange).nacked.add_one();
+        let limit = self.publish_timeout + TRANSPORT_FIRST;
+        // What is confirmed at once must not keep other tasks from running.
+        tokio::task::coop::consume_budget().await;
+        let confirmed = match self.window.try_acquire() {
+            Ok(_permit) => {
+                let mut publishing = self.transport.publish(Arc::clone(&envelope));
+                match poll_fn(|cx| Poll::Ready(publishing.as_mut().poll(cx))).await {
+                    // It needs no timer.
+                    Poll::Ready(confirmed) => Ok(confirmed),
+                    Poll::Pending => timeout(limit, publishing).await,
+                }
             }
-            if let (Ok(confirmation), Some(witness)) = (&confirmed, self.witness()) {
-                witness.published(&envelope, *confirmation);
-            }
-            confirmed
+            Err(_) => Box::pin(timeout(limit, self.send_in_turn(Arc::clone(&envelope)))).await,
         };
-        match tokio::time::timeout(self.publish_timeout + TRANSPORT_FIRST, publish).await {
-            Ok(confirmed) => confirmed,
+        match confirmed {
+            Ok(confirmed) => {
+                if confirmed.as_ref().is_err_and(|error| error.kind() == ErrorKind::Nacked) {
+                    self.meters.exchange(&envelope.exchange).nacked.add_one();
+                }
+                if let (Ok(confirmation), Some(witness)) = (&confirmed, self.witness()) {
+                    witness.published(&envelope, *confirmation);
+                }
+                confirmed
+            }
             Err(_) => Err(Error::new(
                 ErrorKind::TimedOut,
                 format!("the broker did not confirm within {:?}", self.publish_timeout),
             )
             .with_help("the message may have arrived; its id is the same when it is published again")),
         }
+    }
+
+    /// Publishes one message when those before it have made room.
+    async fn send_in_turn(&self, envelope: Arc<Envelope>) -> Result<Confirmation, Error> {
+        let _permit = self.window.acquire().await;
+        self.transport.publish(envelope).await
     }
 
     /// Sends a draft, by way of the ladder when it is delayed, and judges what it means when no queue wants it.
@@ -199,19 +233,18 @@ impl Hub {
 
     async fn send_and_judge(&self, draft: Draft) -> Result<(), Error> {
         let Draft { mut envelope, delay, importance, subject, has_own_id: _, has_own_trace: _ } = draft;
-        let exchange = self.meters.exchange(&envelope.exchange);
-        let topic = format!("{}:{}", envelope.exchange, envelope.routing_key);
+        let (exchange, key) = (envelope.exchange.clone(), envelope.routing_key.clone());
         let session = importance.is_of_event().then(|| session::key(&envelope)).flatten();
         let confirmation = match delay.filter(|delay| !delay.is_zero()) {
             Some(delay) => {
                 session::copy_when_due(&mut envelope, session);
                 // Nobody waits for what is to happen later.
                 envelope.headers.remove(header::SETTLE);
-                self.send_later(envelope, delay).await?
+                Box::pin(self.send_later(*envelope, delay)).await?
             }
             None => {
                 session::copy_to(&mut envelope, session);
-                self.send_awaited(Arc::new(envelope)).await?
+                self.send_awaited(Arc::new(*envelope)).await?
             }
         };
         self.published.fetch_add(1, Ordering::Relaxed);
@@ -219,9 +252,9 @@ impl Hub {
         if confirmation == Confirmation::Unroutable {
             self.unroutable.fetch_add(1, Ordering::Relaxed);
             if importance != Importance::Silent {
-                exchange.unroutable.add_one();
+                self.meters.exchange(&exchange).unroutable.add_one();
             }
-            return importance.judge_unroutable(self, &topic);
+            return importance.judge_unroutable(self, &format!("{exchange}:{key}"));
         }
         Ok(())
     }

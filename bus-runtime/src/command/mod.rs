@@ -115,7 +115,7 @@ async fn execute<R: DeserializeOwned>(
             let span = spans::publish(hub, &mut draft);
             let caller = CURRENT.try_with(Arc::clone).ok();
             let answer =
-                local.execute(hub, draft.envelope, caller.as_deref(), deadline).instrument(span).await?;
+                local.execute(hub, *draft.envelope, caller.as_deref(), deadline).instrument(span).await?;
             return failure::read(&topic, answer);
         }
         let reply = ask(hub, draft, deadline, &mut stage).await?;
@@ -167,7 +167,7 @@ async fn prepare(hub: &Arc<Hub>, draft: &mut Draft, deadline: Instant) -> Result
     let left = deadline.saturating_duration_since(seam::now());
     let at = seam::wall_clock() + left;
     let desk = hub.replies.queue(hub).await?;
-    let Envelope { properties, headers, .. } = &mut draft.envelope;
+    let Envelope { properties, headers, .. } = &mut *draft.envelope;
     let id = seam::message_id();
     if let Some(conversation) = properties.correlation_id.replace(Text::Owned(id.clone())) {
         headers.set(header::CONVERSATION, conversation);

@@ -16,7 +16,8 @@ use crate::transport::BoxFuture;
 /// A message, ready to be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
-    pub(crate) envelope: Envelope,
+    /// In a box: on its way from the publisher to the transport it is moved many times.
+    pub(crate) envelope: Box<Envelope>,
     pub(crate) delay: Option<Duration>,
     pub(crate) importance: Importance,
     pub(crate) subject: SentAs,

@@ -104,7 +104,7 @@ impl Hub {
             None => self.send(envelope).await,
             Some(queue) => {
                 let sending = queue.send(self, envelope);
-                match tokio::time::timeout(self.publish_timeout, sending).await {
+                match Box::pin(tokio::time::timeout(self.publish_timeout, sending)).await {
                     Ok(sent) => sent,
                     Err(_) => Err(queue.still_full(self.publish_timeout)),
                 }

@@ -223,7 +223,7 @@ impl Publisher {
         (importance, subject): (Importance, SentAs),
     ) -> Result<Draft, Error> {
         let hub = self.hub()?;
-        let exchange = hub.settings.exchange(exchange(&hub))?;
+        let exchange = hub.exchange(exchange(&hub))?;
         let key = RoutingKey::new(key)?;
         let body = serde_json::to_vec(body).map_err(|error| {
             Error::new(ErrorKind::Codec, format!("can't encode the body of `{key}`")).with_source(error)
@@ -241,7 +241,7 @@ impl Publisher {
         body: Bytes,
         (importance, subject): (Importance, SentAs),
     ) -> Draft {
-        let mut envelope = Envelope::new(exchange, key, body);
+        let mut envelope = Box::new(Envelope::new(exchange, key, body));
         envelope.properties.persistent = true;
         envelope.properties.message_id = Some(Text::Owned(crate::seam::message_id()));
         envelope.properties.timestamp = Some(crate::seam::wall_clock());
