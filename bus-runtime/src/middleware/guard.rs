@@ -1,16 +1,21 @@
 //! The innermost layer: the handler's timeout, and its panics as errors.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::time::timeout_at;
 
 use super::panicked;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
 use crate::outcome::{HandlerError, Outcome, Rejection};
 use crate::registration::{Closure, HandlerFn, judged};
+use crate::seam;
 use crate::topology::HandlerEntry;
 use crate::transport::BoxFuture;
 
@@ -64,12 +69,17 @@ pub(super) async fn limited<T>(
     timeout: Option<Duration>,
     call: impl Future<Output = T>,
 ) -> Result<T, HandlerError> {
-    let call = AssertUnwindSafe(call).catch_unwind();
-    let ended = match timeout {
-        Some(timeout) => {
-            tokio::time::timeout(timeout, call).await.map_err(|_| HandlerError::timeout(timeout))?
-        }
-        None => call.await,
+    let began = seam::now();
+    let mut call = pin!(AssertUnwindSafe(call).catch_unwind());
+    // A call that ends without waiting needs no timer.
+    let first = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
+    let ended = match (first, timeout) {
+        (Poll::Ready(ended), _) => ended,
+        (Poll::Pending, Some(timeout)) => match began.checked_add(timeout) {
+            Some(end) => timeout_at(end, call).await.map_err(|_| HandlerError::timeout(timeout))?,
+            None => call.await,
+        },
+        (Poll::Pending, None) => call.await,
     };
     ended.map_err(|panic| panicked(panic.as_ref()))
 }

@@ -16,6 +16,7 @@ use crate::arrival::Arrival;
 use crate::breaker::BreakerState;
 use crate::counters::{Counters, Ending};
 use crate::delivery::Delivery;
+use crate::envelope::header;
 use crate::error::BoxError;
 use crate::hub::Hub;
 use crate::idempotency::Permission;
@@ -69,7 +70,7 @@ pub(super) async fn run_calls(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Call
         if calls.peek().is_none_or(|next| next.priority() != priority) {
             match first {
                 Called::Function(call) => judged.push(run_call(hub, arrival, call).await?),
-                several => judged.extend(several.run(hub, arrival).await?),
+                several => judged.extend(Box::pin(several.run(hub, arrival)).await?),
             }
             continue;
         }
@@ -77,7 +78,8 @@ pub(super) async fn run_calls(hub: &Arc<Hub>, arrival: &Arrival, calls: Vec<Call
         while let Some(next) = calls.next_if(|next| next.priority() == priority) {
             tier.push(next);
         }
-        for result in join_all(tier.into_iter().map(|called| called.run(hub, arrival))).await {
+        let tier = tier.into_iter().map(|called| called.run(hub, arrival));
+        for result in Box::pin(join_all(tier)).await {
             judged.extend(result?);
         }
     }
@@ -120,6 +122,14 @@ impl Called {
 
 /// Runs one handler and sends what it has published. `None` as for [`run_calls`].
 pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
+    match arrival.metadata.headers().get(header::IDEMPOTENCY_KEY) {
+        None => run_permitted(hub, arrival, call).await,
+        Some(_) => Box::pin(run_once(hub, arrival, call)).await,
+    }
+}
+
+/// Runs one handler, unless it has handled a message with the same key.
+async fn run_once(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
     let permission = hub.idempotency.permission(&call.entry, call.instance.as_deref(), &arrival.metadata);
     let refused = match permission.await {
         Permission::Free => return run_seen(hub, arrival, call).await,
@@ -192,7 +202,7 @@ async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<
     outcome = explicit(&entry, outcome, acknowledged);
     if outcome.is_success() && !drafts.is_empty() {
         let sends = drafts.into_iter().map(|draft| hub.send_draft(draft));
-        for sent in join_all(sends).instrument(span.clone()).await {
+        for sent in Box::pin(join_all(sends)).instrument(span.clone()).await {
             match sent {
                 Ok(()) => counters.published.add(1),
                 Err(error) if error.kind().is_interruption() && !acknowledged => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::job::Case;
 use crate::envelope::{Envelope, header};
-use crate::names::{ExchangeName, RoutingKey};
+use crate::names::{ExchangeName, QueueName, RoutingKey};
 use crate::settling::ComesBack;
 
 /// What became of a message in the end.
@@ -25,7 +25,12 @@ pub(super) async fn tell(case: &Case, fate: Fate) {
 /// As [`tell`], of a message of which something comes back.
 pub(super) async fn tell_and_await(case: &Case, fate: Fate, comes_back: Vec<ComesBack>) {
     case.hub.settling.end(&case.arrival, comes_back, fate == Fate::Dead);
-    let Some((queue, number)) = &case.arrival.awaited else { return };
+    if let Some((queue, number)) = &case.arrival.awaited {
+        Box::pin(tell_replayer(case, fate, queue, *number)).await;
+    }
+}
+
+async fn tell_replayer(case: &Case, fate: Fate, queue: &QueueName, number: i64) {
     let word = match fate {
         Fate::Open => return,
         Fate::Handled => "handled",
@@ -33,7 +38,7 @@ pub(super) async fn tell_and_await(case: &Case, fate: Fate, comes_back: Vec<Come
     };
     let Ok(key) = RoutingKey::new(queue.as_str()) else { return };
     let mut note = Envelope::new(ExchangeName::default_exchange(), key, "");
-    note.headers.set(header::REPLAY, *number);
+    note.headers.set(header::REPLAY, number);
     note.headers.set(header::FATE, word);
     // Whoever waited may be gone.
     if let Err(error) = case.hub.send(Arc::new(note)).await {

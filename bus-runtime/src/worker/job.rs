@@ -147,12 +147,12 @@ impl Job {
         }
         if let Some(refused) = self.refused.take() {
             drop(slot);
-            return self.refuse(refused).await;
+            return Box::pin(self.refuse(refused)).await;
         }
         let calls = std::mem::take(&mut self.calls);
         if self.case.queue.ack == AckMode::OnReceive {
             self.case.settle(Verdict::Ack, &Span::none());
-            let (fate, stuck) = self.case.run_unacknowledged(calls).await;
+            let (fate, stuck) = Box::pin(self.case.run_unacknowledged(calls)).await;
             stuck::free(slot, stuck);
             return fate::tell(&self.case, fate).await;
         }
@@ -204,15 +204,19 @@ impl Job {
     async fn settle(self, judged: Vec<Judged>) {
         let case = self.case;
         let call = judged.first().map_or_else(Span::none, |judged| judged.span.clone());
+        if perform::count_if_handled(&judged) {
+            case.settle(Verdict::Ack, &call);
+            return fate::tell(&case, Fate::Handled).await;
+        }
         let verdicts = Verdicts::of(&case, judged);
         let (decided, comes_back) = (verdicts.fate(), verdicts.come_back(&case));
-        let decided = match verdicts.perform(&case).await {
+        let decided = match Box::pin(verdicts.perform(&case)).await {
             Performed::Done => {
                 case.settle(Verdict::Ack, &call);
                 decided
             }
             Performed::Refused => {
-                give_up(&case, &call).await;
+                Box::pin(give_up(&case, &call)).await;
                 Fate::Dead
             }
         };

@@ -1,11 +1,11 @@
 //! The worker: consumes one queue, lets its handlers run side by side, and drains when the app stops.
 
 use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::Either;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -14,8 +14,9 @@ use crate::hub::Hub;
 use crate::observe::QueueMeters;
 use crate::seam;
 use crate::topology::QueueEntry;
-use crate::transport::{ConsumeOptions, Consumer, Incoming};
+use crate::transport::{BoxFuture, ConsumeOptions, Consumer, Incoming};
 
+mod bench;
 mod brake;
 mod call;
 mod commands;
@@ -50,6 +51,7 @@ pub(crate) use member::Member;
 pub(crate) use phase::{Phase, time_is_up};
 pub(crate) use telling::Telling;
 
+use bench::Bench;
 use brake::{Brake, Drains};
 use job::Job;
 use lanes::{Lanes, Slot};
@@ -70,6 +72,8 @@ pub(crate) struct Worker {
     room: Arc<Semaphore>,
     lanes: Option<Lanes>,
     running: JoinSet<()>,
+    /// Where the next message is worked on.
+    bench: Option<Bench>,
     lookouts: Arc<Lookouts>,
     pace: Pace,
     meters: Option<Arc<QueueMeters>>,
@@ -101,6 +105,7 @@ impl Worker {
             room,
             lanes,
             running,
+            bench: None,
             lookouts,
             pace,
             meters,
@@ -130,18 +135,24 @@ impl Worker {
         let brake = Brake::of(&self.members);
         let mut pulled = Box::pin(brake.pulled());
         loop {
-            let next = tokio::select! {
-                biased;
-                () = phase::drains(&mut phase) => break,
-                () = &mut pulled => {
-                    consumer = match self.rest(consumer, &mut phase).await {
-                        Ok(consumer) => consumer,
-                        Err(Drains(consumer)) => return self.drain(consumer, phase).await,
-                    };
-                    pulled.set(brake.pulled());
-                    continue;
-                }
-                next = self.next(&mut consumer) => next,
+            // While messages come one after the other, nothing else has to know how to wake this worker.
+            let is_told = phase.borrow().is_draining() || phase.has_changed().is_err() || brake.is_pulled();
+            let at_once = if is_told { None } else { first_poll(pin!(self.next(&mut consumer))).await };
+            let next = match at_once {
+                Some(next) => next,
+                None => tokio::select! {
+                    biased;
+                    () = phase::drains(&mut phase) => break,
+                    () = &mut pulled => {
+                        consumer = match self.rest(consumer, &mut phase).await {
+                            Ok(consumer) => consumer,
+                            Err(Drains(consumer)) => return self.drain(consumer, phase).await,
+                        };
+                        pulled.set(brake.pulled());
+                        continue;
+                    }
+                    next = self.next(&mut consumer) => next,
+                },
             };
             match next {
                 Some(Ok((incoming, slot))) if suspects::is_suspect(&incoming) => {
@@ -212,20 +223,31 @@ impl Worker {
         let job = Job::new(&self.hub, &self.queue, &mut self.members, incoming);
         let handler = job.handler();
         let mut counted = self.hub.in_flight.enter();
-        let mut work = Box::pin(match &self.lanes {
-            None => Either::Left(job.run(Slot::free(room))),
-            Some(lanes) => Either::Right(lanes.run(job, &self.slots, room)),
-        });
-        let first = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;
-        if first.is_pending() {
-            if let Some(handler) = handler {
-                counted.waits(handler);
+        let work: BoxFuture<'static, ()> = match &self.lanes {
+            Some(lanes) => {
+                let mut work = Box::pin(lanes.run(job, &self.slots, room));
+                if first_poll(work.as_mut()).await.is_some() {
+                    return;
+                }
+                work
             }
-            seam::spawn_into(&mut self.running, "message", async move {
-                let _counted = counted;
-                work.await;
-            });
+            None => {
+                let mut bench = self.bench.take().unwrap_or_else(bench::new);
+                bench.as_mut().begin(job, Slot::free(room));
+                if first_poll(bench.as_mut()).await.is_some() {
+                    self.bench = Some(bench);
+                    return;
+                }
+                bench
+            }
+        };
+        if let Some(handler) = handler {
+            counted.waits(handler);
         }
+        seam::spawn_into(&mut self.running, "message", async move {
+            let _counted = counted;
+            work.await;
+        });
     }
 
     /// Handles what is queued now, and ends when the queue is empty or the app drains. Says how many messages it took, and
@@ -262,6 +284,15 @@ impl Worker {
             "consuming was interrupted; the transport comes back by itself"
         );
     }
+}
+
+/// What a future has to say at once, if anything.
+async fn first_poll<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Waits for a free slot, and says for how long. A message that is there already when the slot is free has waited for it.

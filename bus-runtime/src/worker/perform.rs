@@ -1,5 +1,6 @@
 //! Carrying out what was decided: copies are published and confirmed, and only then the original is acknowledged.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,13 +40,26 @@ pub(super) enum Performed {
     Refused,
 }
 
+/// Counts the calls of a message that all have succeeded, when nobody waits for an answer: then nothing is to be decided.
+pub(super) fn count_if_handled(judged: &[Judged]) -> bool {
+    let is_handled = |judged: &Judged| judged.outcome.is_success() && !judged.entry.is_command();
+    let all = judged.iter().all(is_handled);
+    if all {
+        for judged in judged {
+            spans::settled(&judged.span, &Settlement::Ack);
+            judged.counters.handled.add_one();
+        }
+    }
+    all
+}
+
 /// What was decided for each handler of a message.
 pub(super) struct Verdicts(Vec<(Judged, Settlement)>);
 
 impl Verdicts {
     /// Decides for each handler on its own: its attempts, its policy.
     pub(super) fn of(case: &Case, judged: Vec<Judged>) -> Self {
-        let now = Circumstances {
+        let now = LazyCell::new(|| Circumstances {
             attempt: case.arrival.metadata.attempt(),
             requeues: case.arrival.requeues,
             since_first_failure: copies::since(case.arrival.first_failed_at, seam::wall_clock()),
@@ -54,15 +68,18 @@ impl Verdicts {
                 Some(_) => 0,
                 None => seam::random_below(JITTER_BUCKETS),
             },
-        };
+        });
         judged.iter().for_each(|judged| failures::tell(case, judged));
         let decide = |judged: Judged| {
             let entry = &judged.entry;
+            if judged.outcome.is_success() {
+                return (judged, Settlement::Ack);
+            }
             if judged.acknowledged {
                 let settlement = after_ack(&judged.outcome);
                 return (judged, settlement);
             }
-            let mut settlement = settlement(&judged.outcome, &entry.retry, entry.on_error, now);
+            let mut settlement = settlement(&judged.outcome, &entry.retry, entry.on_error, *now);
             if entry.is_command() {
                 settlement = of_command(&judged.outcome, settlement, entry.on_error);
             }
