@@ -26,7 +26,8 @@ struct Case {
     limit: Option<u64>,
 }
 
-const CASES: [Case; 2] = [Case { name: "channel", limit: None }, Case { name: "embedded", limit: None }];
+const CASES: [Case; 2] =
+    [Case { name: "channel", limit: None }, Case { name: "embedded", limit: Some(27_500) }];
 
 async fn run(case: &str, messages: u64) {
     let tally = Arc::new(Tally::default());

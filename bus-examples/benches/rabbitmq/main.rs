@@ -6,7 +6,8 @@
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
-    reason = "a benchmark prints, and stops when it cannot go on"
+    clippy::disallowed_methods,
+    reason = "a benchmark prints, stops when it cannot go on, and does by hand what Bus does"
 )]
 
 #[path = "../common/mod.rs"]

@@ -84,8 +84,11 @@ impl Exchange {
 #[derive(Debug, Default)]
 struct Recent {
     /// As many as [`PLACES`](Self::PLACES), or none yet. A key has one place, and the last that came has it.
-    places: Vec<Option<(Box<str>, Box<[Target]>)>>,
+    places: Vec<Option<Way>>,
 }
+
+/// A routing key, and where it leads.
+type Way = (Box<str>, Box<[Target]>);
 
 impl Recent {
     /// How many keys are remembered at most.
