@@ -123,7 +123,7 @@ impl Called {
 /// Runs one handler and sends what it has published. `None` as for [`run_calls`].
 pub(super) async fn run_call(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judged> {
     match arrival.metadata.headers().get(header::IDEMPOTENCY_KEY) {
-        None => run_permitted(hub, arrival, call).await,
+        None => run_seen(hub, arrival, call).await,
         Some(_) => Box::pin(run_once(hub, arrival, call)).await,
     }
 }
