@@ -151,7 +151,7 @@ async fn ask_session(
     stage: &mut Stage,
 ) -> Result<Option<Bytes>, Error> {
     let waiting = prepare(hub, &mut draft, deadline).await?;
-    let command = Arc::new(readdressed(draft.envelope, queue)?);
+    let command = Arc::new(readdressed(*draft.envelope, queue)?);
     if hub.send(command).await? == Confirmation::Unroutable {
         return Ok(None);
     }

@@ -7,7 +7,7 @@ use bus_runtime::topology::{
     Binding, Destination, Exchange, ExchangeKind, Queue, QueueArguments, QueueType, Topology,
 };
 use bus_runtime::transport::{Confirmation, Verdict};
-use bus_runtime::{BindingKey, Envelope, ExchangeName, HeaderValue, QueueName};
+use bus_runtime::{BindingKey, Envelope, ExchangeName, HeaderValue};
 use futures_util::future::join_all;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
