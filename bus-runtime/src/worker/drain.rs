@@ -41,7 +41,8 @@ impl Worker {
 
     /// What becomes of the messages that have not begun: nothing may overtake them in a queue that keeps an order.
     pub(super) fn unbegun(&self) -> Rest {
-        if self.lanes.is_some() { Rest::Kept } else { Rest::Requeued }
+        let keeps_order = self.lanes.is_some() || self.queue.concurrency == 1;
+        if keeps_order { Rest::Kept } else { Rest::Requeued }
     }
 
     /// Waits for what has begun, and interrupts what takes too long. Says how many that were.
