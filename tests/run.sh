@@ -37,10 +37,23 @@ TEXT
     fi
 fi
 
+# The dashboard is looked at in a browser where there is one.
+if [ ! -x /usr/bin/chromedriver ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing chromium."
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium chromium-driver >/dev/null 2>&1 ||
+        echo "There is no chromium to install: the tests in a browser pass without having run."
+fi
+
 export BUS_TEST_REQUIRE_RABBITMQ=1
 # How long random faults are thrown at a worker.
 export BUS_SOAK_SECONDS="${BUS_SOAK_SECONDS:-60}"
 if [ $# = 0 ]; then
     set -- --workspace
 fi
-exec cargo test --all-features --no-fail-fast "$@"
+set -- cargo test --all-features --no-fail-fast "$@"
+if [ -z "${BUS_TEST_AMQP_URL:-}" ]; then
+    # One node for all tests that do not kill theirs.
+    cargo build --quiet -p bus-tests --all-features --bin with_broker
+    set -- "${CARGO_TARGET_DIR:-target}/debug/with_broker" "$@"
+fi
+exec "$@"

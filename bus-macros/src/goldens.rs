@@ -12,9 +12,6 @@ use crate::controller::controller;
 use crate::handler::{Attribute, handler};
 use crate::{handler_error, message};
 
-#[path = "goldens_of_tests.rs"]
-mod of_tests;
-
 /// Compares an expansion with its golden file, whose first line says what it is.
 pub(crate) fn check(name: &str, expansion: TokenStream) {
     let file = syn::parse2(expansion).expect("an expansion is a list of items");

@@ -2,7 +2,7 @@
 
 use quote::quote;
 
-use super::check;
+use crate::goldens::check;
 use crate::test as tests_of_users;
 
 #[test]
@@ -15,7 +15,7 @@ fn test_with_a_clock() {
             Ok(())
         }
     };
-    check("test_with_a_clock", tests_of_users::test(quote!(app = build, handlers("wiki::*")), item));
+    check("test_with_a_clock", tests_of_users::test(quote!(app = build, handlers("wiki::*")), &item));
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn test_on_brokers() {
     };
     check(
         "test_on_brokers",
-        tests_of_users::test(quote!(on(embedded, rabbitmq), crate = ::facade::bus), item),
+        tests_of_users::test(quote!(on(embedded, rabbitmq), crate = ::facade::bus), &item),
     );
 }
 
@@ -39,7 +39,7 @@ fn test_without_a_bus() {
         "test_without_a_bus",
         tests_of_users::test(
             quote!(),
-            quote!(
+            &quote!(
                 async fn nothing() {}
             ),
         ),

@@ -42,6 +42,8 @@ mod support;
 
 #[cfg(test)]
 mod goldens;
+#[cfg(test)]
+mod goldens_of_tests;
 
 /// Registers a function as a handler of imperative messages: "do this", sent *before* a change is made.
 ///
@@ -232,7 +234,7 @@ pub fn message(item: TokenStream) -> TokenStream {
 /// `BUS_TEST_REQUIRE_RABBITMQ=1`. A broker knows no virtual time, so `advance` is not there with `on(..)`.
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    test::test(arguments.into(), item.into()).into()
+    test::test(arguments.into(), &item.into()).into()
 }
 
 /// Lets an error type say, for each of its variants, what it means for the message that a handler failed with.

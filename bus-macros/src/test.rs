@@ -61,7 +61,7 @@ pub(crate) enum Broker {
 }
 
 /// The tests, or the function with everything that is wrong.
-pub(crate) fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn test(arguments: TokenStream, item: &TokenStream) -> TokenStream {
     let errors = Errors::new();
     let args = Args::parse(NAME, arguments, &errors);
     for subject in &args.subjects {
@@ -107,7 +107,7 @@ impl TestSpec {
                 FnArg::Receiver(receiver) => errors.add(receiver, texts::method()),
                 FnArg::Typed(argument) => match &*argument.ty {
                     Type::Reference(borrowed) => {
-                        errors.add(&argument.ty, texts::borrowed(&borrowed.elem.to_token_stream()))
+                        errors.add(&argument.ty, texts::borrowed(&borrowed.elem.to_token_stream()));
                     }
                     ty => arguments.push(ty.clone()),
                 },

@@ -1,6 +1,10 @@
 //! What the test harness promises to those who test their handlers with it, tested with it.
 
-#![allow(clippy::unwrap_used, reason = "these are tests, and clippy does not see that")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "these are tests, and clippy does not see that"
+)]
 
 #[path = "harness/asking.rs"]
 mod asking;

@@ -131,7 +131,7 @@ async fn one_session(bus: &Bus, number: u64) {
     session.on_command(|Add(number): Add| async move { Ok::<_, BoxError>(number + 1) }).await.unwrap();
     session.publish(&Tick(number)).await.unwrap();
     assert_eq!(session.execute(Add(number)).await.unwrap(), number + 1);
-    if number % 10 == 0 {
+    if number.is_multiple_of(10) {
         drop(session);
     } else {
         session.end().await;

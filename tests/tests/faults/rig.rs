@@ -193,12 +193,22 @@ impl Rig {
         until("every consumer receives", || self.is_ready()).await;
         let control = node::connect(&url(node.port(), &self.vhost)).await;
         for (queue, _) in self.bus.consumers() {
-            match control.inspect(&queue).await {
-                Ok(Some(state)) => assert!(state.consumers >= 1, "{what}: nobody consumes {queue}"),
-                // The queue of `each` shows itself to its own connection only, which had a message from it a moment ago.
-                Err(error) if error.kind() == ErrorKind::ExclusiveQueue => {}
-                other => panic!("{what}: {queue}: {other:?}"),
-            }
+            // A queue may be consumed anew at this very moment.
+            let consumed = async {
+                loop {
+                    match control.inspect(&queue).await {
+                        Ok(Some(state)) if state.consumers >= 1 => return,
+                        Ok(Some(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
+                        // The queue of `each` shows itself to its own connection only, which had a message from it a moment ago.
+                        Err(error) if error.kind() == ErrorKind::ExclusiveQueue => return,
+                        other => panic!("{what}: {queue}: {other:?}"),
+                    }
+                }
+            };
+            assert!(
+                tokio::time::timeout(PATIENCE, consumed).await.is_ok(),
+                "{what}: nobody consumes {queue}"
+            );
         }
         self.bus.settled().await.unwrap();
         let work: Vec<_> = self.bus.plan().queues.iter().map(|queue| queue.name.clone()).collect();

@@ -240,8 +240,8 @@ pub(crate) mod an_interrupted_batch_goes_back {
 }
 
 #[test]
-fn a_batch_that_rabbitmq_would_not_wait_for_is_refused() {
-    use bus_runtime::{BatchOptions, HandlerId, HandlerOptions, HandlerRegistration, Timeout};
+fn a_batch_is_for_a_handler_that_takes_many() {
+    use bus_runtime::{BatchOptions, HandlerId, HandlerOptions, HandlerRegistration};
 
     let errors = |registration: HandlerRegistration, options: HandlerOptions| {
         let planned = bus_runtime::app().register(registration.with_options(options)).plan();
@@ -250,13 +250,8 @@ fn a_batch_that_rabbitmq_would_not_wait_for_is_refused() {
     let id = HandlerId { module: "batches", name: "count" };
     let many = HandlerRegistration::react_in_batches(id, &["page.#"], |_| Ok(Vec::new()), |_| unreachable!());
     let batch = Some(BatchOptions { size: 10, wait: None });
-    let minutes = |minutes: u64| Some(Timeout::After(Duration::from_secs(60 * minutes)));
     let options = HandlerOptions { batch, ..HandlerOptions::default() };
     assert_eq!(errors(many, options), [""; 0]);
-    assert_eq!(errors(many, HandlerOptions { timeout: minutes(14), ..options }), [""; 0]);
-    // Two batches are fetched: the second one waits for the first.
-    let slow = errors(many, HandlerOptions { timeout: minutes(15), ..options });
-    assert!(slow[0].contains("takes back what is not acknowledged after 1800s"), "{slow:?}");
 
     let one = HandlerRegistration::react(id, &["page.#"], |_| unreachable!());
     for errors in [errors(one, options), errors(many, HandlerOptions::default())] {

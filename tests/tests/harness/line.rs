@@ -92,7 +92,8 @@ async fn h4_a_lost_confirm_repeats_with_the_same_id(bus: TestBus) {
     bus.react("line.page.1", &()).await;
     bus.settled().await;
     // No attempt is counted: nobody knows whether it has arrived.
-    let attempts: Vec<_> = bus.handler(index).calls().iter().map(|call| call.attempt()).collect();
+    let attempts: Vec<_> =
+        bus.handler(index).calls().iter().map(bus_runtime::testing::Call::attempt).collect();
     assert_eq!(attempts, [1, 1]);
     let ids: BTreeSet<_> = bus
         .handler(notify)

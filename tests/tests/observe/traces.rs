@@ -51,6 +51,7 @@ async fn fails_twice(calls: State<Calls>, bus: Publisher) -> Result<(), BoxError
 
 /// Publish, consume, retry, dead letter, replay.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "it is one life")]
 async fn o6_the_life_of_a_message_is_one_trace() {
     let kept = Kept::default();
     let provider = SdkTracerProvider::builder().with_simple_exporter(kept.clone()).build();
