@@ -14,6 +14,7 @@ use crate::provision::Declare;
 use crate::topology::PlanSettings;
 use crate::transport::PUBLISH_TIMEOUT;
 
+mod access;
 #[cfg(feature = "cli")]
 mod document;
 mod file;
@@ -30,6 +31,8 @@ pub(crate) use seeds::simulation_seeds;
 pub(crate) use settings::Setting;
 pub(crate) use vars::Origin;
 use vars::{Vars, names_a_broker};
+
+pub use access::{HttpAccess, Secret};
 
 /// RabbitMQ's own default of `consumer_timeout`.
 const ACK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30 * 60);
@@ -49,6 +52,15 @@ const KNOWN: &[&str] = &[
     "BUS_GIT_SHA",
     "BUS_GROUPS",
     "BUS_HTTP",
+    "BUS_HTTP_ALLOW_EDIT",
+    "BUS_HTTP_BASIC_AUTH",
+    "BUS_HTTP_BASIC_AUTH_FILE",
+    "BUS_HTTP_READ_TOKEN",
+    "BUS_HTTP_READ_TOKEN_FILE",
+    "BUS_HTTP_SHOW_BODIES",
+    "BUS_HTTP_TOKEN",
+    "BUS_HTTP_TOKEN_FILE",
+    "BUS_HTTP_TRUST_HEADER",
     "BUS_LOG_FORMAT",
     "BUS_MANAGEMENT_URL",
     "BUS_METRICS_PREFIX",
@@ -116,6 +128,8 @@ pub struct Config {
     pub metrics: MetricsSettings,
     /// How traces are made: `BUS_OTEL_SETTLE_SPANS`, `BUS_OTEL_PARENT`, and what OpenTelemetry calls its own.
     pub traces: TraceSettings,
+    /// Who may use the admin port: `BUS_HTTP_TOKEN` and its like.
+    pub http_access: HttpAccess,
     /// Who watches over the process and wants to be told how it is: `NOTIFY_SOCKET` and `WATCHDOG_USEC`, which systemd sets.
     pub supervisor: Option<Supervisor>,
     /// Names and defaults of what is declared: `BUS_EXCHANGE`, `BUS_TIMEOUT`, `BUS_CONCURRENCY`, `BUS_PREFETCH`.
@@ -169,6 +183,7 @@ impl Default for Config {
             http: None,
             metrics: MetricsSettings::default(),
             traces: TraceSettings::default(),
+            http_access: HttpAccess::default(),
             supervisor: None,
             plan: PlanSettings::default(),
             output: None,
@@ -273,6 +288,7 @@ impl Config {
             http: vars.http()?,
             metrics: vars.metrics()?,
             traces: vars.traces()?,
+            http_access: HttpAccess::of(vars)?,
             supervisor: vars.supervisor(),
             output: vars.get("BUS_OUTPUT").map(str::to_owned),
             log_format: vars.get("BUS_LOG_FORMAT").map(str::to_owned),
@@ -331,7 +347,8 @@ impl Config {
     pub(crate) fn rebased(mut self, from: &Self, onto: &Self) -> Self {
         rebase!(Config self, from, onto;
             broker_url, broker_from, require_broker, handlers, exclude, groups, wait_for_broker, grace, ack_timeout,
-            publish_timeout, declare, management_url, tls, http, metrics, traces, supervisor, output, log_format;
+            publish_timeout, declare, management_url, tls, http, http_access, metrics, traces, supervisor, output,
+            log_format;
             but plan, warnings, origins);
         rebase!(PlanSettings self.plan, from.plan, onto.plan;
             prefix, audit, react, messages, timeout, retry, concurrency, prefetch, overrides, instance; but);

@@ -8,10 +8,13 @@ use crate::outcome::DeadLetterReason;
 use crate::topology::HandlerEntry;
 
 mod ending;
+#[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "the admin port shows it"))]
 mod histogram;
 
 pub(crate) use ending::{Ending, Sending};
-pub(crate) use histogram::{Distribution, Histogram};
+#[cfg(feature = "admin")]
+pub(crate) use histogram::Distribution;
+pub(crate) use histogram::Histogram;
 
 /// What one handler has done so far, and its breaker. Relaxed: each number is exact, but they are not read at one instant.
 #[derive(Debug, Default)]
@@ -168,6 +171,7 @@ impl TimeStamp {
     }
 
     /// In seconds since 1970; 0 when it never did.
+    #[cfg(feature = "admin")]
     pub(crate) fn get(&self) -> f64 {
         Duration::from_millis(self.0.load(Ordering::Relaxed)).as_secs_f64()
     }

@@ -17,6 +17,7 @@ use crate::counters::{CommandCounters, CommandStats};
 use crate::envelope::{Envelope, Text, header};
 use crate::error::{Error, ErrorKind};
 use crate::extract::StateMap;
+use crate::history::History;
 use crate::idempotency::Idempotency;
 use crate::middleware::Layers;
 use crate::names::ExchangeName;
@@ -28,7 +29,7 @@ use crate::shutdown::Shutdown;
 use crate::topology::{PlanSettings, delay, naming};
 use crate::transport::{Confirmation, Transport};
 use crate::witness::Witness;
-use crate::worker::{InFlight, Locals, Telling};
+use crate::worker::{InFlight, Locals, Telling, Valves};
 
 /// Publishes that may wait for their confirm at once: enough to hide the round trip, and an end to the memory they hold.
 pub(crate) const IN_FLIGHT_MAX: usize = 1024;
@@ -67,6 +68,10 @@ pub(crate) struct Hub {
     pub(crate) layers: Layers,
     pub(crate) traces: TraceSettings,
     pub(crate) address: Address,
+    /// What has happened lately.
+    pub(crate) history: History,
+    /// The queues that are paused.
+    pub(crate) valves: Valves,
     published: AtomicU64,
     unroutable: AtomicU64,
     window: Semaphore,
@@ -114,6 +119,8 @@ impl Hub {
             sessions: Sessions::default(),
             layers: Layers::default(),
             traces: TraceSettings::default(),
+            history: History::for_port(None, 0),
+            valves: Valves::default(),
             published: AtomicU64::new(0),
             unroutable: AtomicU64::new(0),
             window: Semaphore::new(IN_FLIGHT_MAX),

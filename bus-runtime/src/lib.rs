@@ -48,6 +48,7 @@ mod breaker;
 mod command;
 mod counters;
 mod due;
+mod history;
 mod hub;
 mod idempotency;
 mod publish;
@@ -60,6 +61,7 @@ mod witness;
 mod worker;
 
 // What can be seen from outside.
+#[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "the admin port shows it"))]
 mod observe;
 
 // Dead letters, and the language that chooses among them.
@@ -124,7 +126,7 @@ pub use broker_url::{AMQP_PORT, AMQPS_PORT, AmqpUrl, BrokerUrl, Host, TlsOptions
 pub use bus_macros::test;
 pub use bus_macros::{HandlerError, Message, audit, controller, message_handler, react};
 pub use command::{CommandFailure, Execute};
-pub use config::{Config, Patience, Supervisor};
+pub use config::{Config, HttpAccess, Patience, Secret, Supervisor};
 pub use counters::{CommandStats, HandlerStats, SessionStats, Stats};
 pub use delivery::{Delivery, Metadata};
 pub use envelope::{Envelope, HeaderValue, Headers, Properties, Text, header};

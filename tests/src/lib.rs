@@ -4,6 +4,8 @@
 
 pub mod arena;
 pub mod balance;
+#[cfg(unix)]
+pub mod browser;
 pub mod certificates;
 pub mod code;
 pub mod conformance;

@@ -177,6 +177,7 @@ fn a_message_is_settled_by_whoever_consumes_its_queue() {
         "provision/mark",
         "testing/link",
         "testing/stand_in",
+        "dead_letters/edit",
         "dead_letters/fates",
         "dead_letters/purge",
         "dead_letters/replay",

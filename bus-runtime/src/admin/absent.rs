@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::AdminPort;
 use crate::app::Running;
+use crate::config::HttpAccess;
 use crate::error::{Error, ErrorKind};
 
 /// There is none.
@@ -12,7 +13,7 @@ use crate::error::{Error, ErrorKind};
 pub(crate) struct Admin;
 
 impl Admin {
-    pub(crate) fn open(port: Option<AdminPort>) -> Result<Option<Self>, Error> {
+    pub(crate) fn open(port: Option<AdminPort>, _access: &HttpAccess) -> Result<Option<Self>, Error> {
         match port {
             None | Some(AdminPort::Off | AdminPort::Default) => Ok(None),
             Some(AdminPort::At(address)) => Err(Error::new(

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::error::{Error, ErrorKind};
 
+#[cfg(feature = "dashboard")]
+mod dashboard;
 #[cfg(feature = "admin")]
 mod health;
 #[cfg(feature = "admin")]

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::{AdminPort, DEFAULT_ADDRESS, health, metrics};
 use crate::app::Running;
+use crate::config::HttpAccess;
 use crate::error::{Error, ErrorKind};
 use crate::seam;
 
@@ -45,7 +46,7 @@ impl Admin {
     ///
     /// # Errors
     /// [`Config`](ErrorKind::Config) when a port that somebody has asked for cannot be opened.
-    pub(crate) fn open(port: Option<AdminPort>) -> Result<Option<Self>, Error> {
+    pub(crate) fn open(port: Option<AdminPort>, access: &HttpAccess) -> Result<Option<Self>, Error> {
         let (address, required) = match port {
             None | Some(AdminPort::Off) => return Ok(None),
             Some(AdminPort::Default) => (DEFAULT_ADDRESS, false),
@@ -54,7 +55,7 @@ impl Admin {
         match listen(address) {
             Ok((listener, address)) => {
                 let seen = Seen::default();
-                let task = seam::spawn("admin", accept(listener, router(Arc::clone(&seen))));
+                let task = seam::spawn("admin", accept(listener, router(&seen, access)));
                 Ok(Some(Self { address, seen, task }))
             }
             Err(error) if required => Err(Error::new(
@@ -74,6 +75,8 @@ impl Admin {
     pub(crate) fn watch(&self, running: &Arc<Running>) {
         // There is one app for each port; a second one would have opened its own.
         let _ = self.seen.set(Arc::clone(running));
+        #[cfg(feature = "dashboard")]
+        seam::spawn("history", super::dashboard::sample(Arc::downgrade(running)));
     }
 
     pub(crate) fn address(&self) -> Option<SocketAddr> {
@@ -134,12 +137,17 @@ async fn accept(listener: tokio::net::TcpListener, router: Router) {
     }
 }
 
-fn router(seen: Seen) -> Router {
-    Router::new()
+fn router(seen: &Seen, access: &HttpAccess) -> Router {
+    let health = Router::new()
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/healthz", get(health::all))
         .route("/metrics", get(metrics::text))
         .route("/metrics.json", get(metrics::json))
-        .with_state(seen)
+        .with_state(Arc::clone(seen));
+    #[cfg(feature = "dashboard")]
+    let health = health.merge(super::dashboard::router(Arc::clone(seen), access.clone()));
+    #[cfg(not(feature = "dashboard"))]
+    let _ = access;
+    health
 }

@@ -11,6 +11,8 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use super::App;
 use super::connect::Broker;
+#[cfg(feature = "dashboard")]
+use super::shown::Shown;
 use super::{checks, levels};
 use crate::admin::Admin;
 use crate::check;
@@ -18,6 +20,7 @@ use crate::config::Config;
 use crate::counters::{Counters, HandlerStats, Stats};
 use crate::dead_letters::DeadLetters;
 use crate::error::Error;
+use crate::history::History;
 use crate::hub::Hub;
 use crate::message::MessageType;
 use crate::middleware::Layers;
@@ -73,6 +76,9 @@ pub(crate) struct Running {
     pub(crate) metrics: MetricsSettings,
     #[cfg(feature = "admin")]
     pub(crate) looked: Looked,
+    /// What the dashboard shows beside it.
+    #[cfg(feature = "dashboard")]
+    pub(crate) shown: Shown,
     /// What tells whether each queue is consumed.
     lookouts: Arc<Lookouts>,
     /// The tasks that end with the app, and not before.
@@ -136,6 +142,8 @@ pub(super) async fn prepare(
     if config.declare != Declare::Never {
         provision::cut_off(&*transport, &plan.renamed).await?;
     }
+    #[cfg(feature = "dashboard")]
+    let shown = Shown::of(&app, &config);
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
     hub.instances = app.instances.values();
@@ -150,6 +158,7 @@ pub(super) async fn prepare(
     hub.traces = config.traces;
     hub.meters = Meters::new(&plan, &config.plan, &types, config.metrics.one_of);
     hub.layers = app.layers.clone();
+    hub.history = History::for_port(config.http, plan.handlers.len());
     let running = Running {
         hub: Arc::new(hub),
         counters: plan.handlers.iter().map(|entry| Arc::new(Counters::of(entry))).collect(),
@@ -161,6 +170,8 @@ pub(super) async fn prepare(
         metrics: config.metrics,
         #[cfg(feature = "admin")]
         looked: Looked::default(),
+        #[cfg(feature = "dashboard")]
+        shown,
         lookouts: Arc::default(),
         tasks: Mutex::default(),
         phase: watch::Sender::new(Phase::Running),

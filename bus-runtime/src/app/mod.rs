@@ -29,6 +29,8 @@ mod health;
 mod instances;
 mod layers;
 mod levels;
+#[cfg(feature = "dashboard")]
+mod shown;
 
 pub use bus::Bus;
 pub(crate) use bus::Running;
@@ -344,7 +346,7 @@ impl App {
         let app = self.prepared().await?;
         let (config, plan) = app.final_plan()?;
         // Before it connects: whoever asks hears that it is starting, however long that takes.
-        let admin = Admin::open(config.http)?;
+        let admin = Admin::open(config.http, &config.http_access)?;
         let broker = app.connect(&config).await?;
         bus::start(app, config, plan, broker, admin).await
     }

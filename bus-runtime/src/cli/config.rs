@@ -59,6 +59,14 @@ pub(super) fn config(app: &App, found: &Config, arguments: &ConfigArgs, format: 
 
 const DEFAULT: &str = "default";
 
+/// Name, value and origin of every setting that holds, for people.
+#[cfg(feature = "dashboard")]
+pub(crate) fn shown(config: &Config) -> Vec<[String; 3]> {
+    let found = Config::from_env().unwrap_or_default();
+    let rows = rows(config, &found).into_iter();
+    rows.map(|Row { setting, origin }| [setting.variable.into_owned(), setting.text, origin]).collect()
+}
+
 /// The settings that hold, beside those that command line, environment and file gave: what differs was set by the code.
 fn rows(config: &Config, found: &Config) -> Vec<Row> {
     let pairs = config.settings().into_iter().zip(found.settings());

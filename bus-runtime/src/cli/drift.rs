@@ -50,15 +50,15 @@ pub(super) fn table(provision: &Provision, drift: &Drift) -> String {
 }
 
 /// What people read of one difference.
-pub(super) struct Line {
-    pub(super) sign: char,
-    pub(super) what: String,
-    pub(super) why: String,
+pub(crate) struct Line {
+    pub(crate) sign: char,
+    pub(crate) what: String,
+    pub(crate) why: String,
 }
 
 /// The differences as people read them. What is missing together with a queue or an exchange stands in its line, and what Bus
 /// needs for its delays is one line.
-pub(super) fn lines(changes: &[Change]) -> Vec<Line> {
+pub(crate) fn lines(changes: &[Change]) -> Vec<Line> {
     let missing: BTreeSet<&str> = changes.iter().filter_map(missing_name).collect();
     let own = |name: &str| naming::is_helper(name);
     let mut lines = Vec::new();

@@ -16,12 +16,12 @@ mod check;
 mod clean;
 mod codes;
 mod completions;
-mod config;
+pub(crate) mod config;
 mod describe;
 mod dlq;
 mod docs;
 mod doctor;
-mod drift;
+pub(crate) mod drift;
 mod explain;
 mod handlers;
 #[cfg(feature = "admin")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Config, Patience};
+use super::{Config, Patience, Secret};
 use crate::observe::TraceParent;
 use crate::provision::Declare;
 use crate::registration::Timeout;
@@ -26,6 +26,7 @@ impl Config {
     /// All settings that can be made from outside, without passwords.
     pub(crate) fn settings(&self) -> Vec<Setting> {
         let mut all = self.of_running();
+        all.extend(self.of_access());
         all.extend(self.of_observing());
         all
     }
@@ -119,6 +120,34 @@ fn parent(parent: TraceParent) -> &'static str {
     }
 }
 
+impl Config {
+    /// Who may use the admin port.
+    fn of_access(&self) -> Vec<Setting> {
+        vec![
+            set("BUS_HTTP_TOKEN", secret(self.http_access.token.as_ref())),
+            set("BUS_HTTP_READ_TOKEN", secret(self.http_access.read_token.as_ref())),
+            set("BUS_HTTP_BASIC_AUTH", secret(self.http_access.basic_auth.as_ref())),
+            set("BUS_HTTP_TRUST_HEADER", text(self.http_access.trust_header.clone())),
+            set(
+                "BUS_HTTP_SHOW_BODIES",
+                match self.http_access.show_bodies {
+                    Some(shown) => (json!(shown), shown.to_string()),
+                    None => (Value::Null, "in debug builds".to_owned()),
+                },
+            ),
+            set(
+                "BUS_HTTP_ALLOW_EDIT",
+                (json!(self.http_access.allow_edit), self.http_access.allow_edit.to_string()),
+            ),
+        ]
+    }
+}
+
+/// Whether a secret is set, and nothing more of it.
+fn secret(secret: Option<&Secret>) -> (Value, String) {
+    text(secret.map(|_| "***".to_owned()))
+}
+
 /// One of so many as a share.
 fn share(one_of: u32) -> (Value, String) {
     let share = if one_of == 0 { 0.0 } else { 1.0 / f64::from(one_of) };
@@ -202,6 +231,9 @@ mod tests {
             untold,
             [
                 &"BUS_CONFIG",
+                &"BUS_HTTP_BASIC_AUTH_FILE",
+                &"BUS_HTTP_READ_TOKEN_FILE",
+                &"BUS_HTTP_TOKEN_FILE",
                 &"BUS_SIM_SEED",
                 &"BUS_SIM_SEEDS",
                 &"BUS_TEST_AMQP_URL",

@@ -33,6 +33,13 @@ pub(super) fn normalised(error: &str) -> String {
     text.trim().to_owned()
 }
 
+/// The name of what errors of one kind have in common.
+#[cfg(feature = "dashboard")]
+pub(crate) fn of(what: &[&str], error: &str) -> String {
+    let text = format!("{}\n{}", what.join("\n"), normalised(error));
+    super::letter::short_hash(text.as_bytes(), CHARS)
+}
+
 /// Numbers, ids in hexadecimal, and names that end with a number.
 fn is_different_each_time(word: &str) -> bool {
     word.chars().any(|one| one.is_ascii_digit())

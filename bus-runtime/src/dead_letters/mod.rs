@@ -18,10 +18,11 @@ use crate::seam;
 use crate::topology::{Plan, naming};
 use crate::transport::{Browser, Incoming, Settler, Transport};
 
+mod edit;
 mod explain;
 mod export;
 mod fates;
-mod fingerprint;
+pub(crate) mod fingerprint;
 mod letter;
 mod look;
 mod purge;
@@ -32,6 +33,8 @@ mod selection;
 pub use export::{Imported, LineError};
 pub use letter::{Letter, Undertaker};
 pub use look::{Group, Groups, Listing, QueueStats};
+#[cfg(feature = "dashboard")]
+pub(crate) use record::value_to_json as as_json;
 pub use record::{Record, RecordError};
 pub use replay::{Canary, CanaryFate, Control, Ended, Problem, Progress, Replay, Replayed};
 pub use selection::Selection;

@@ -214,7 +214,7 @@ fn table_to_json(headers: &Headers) -> Value {
     Value::Object(headers.iter().map(|(name, value)| (name.to_owned(), value_to_json(value))).collect())
 }
 
-fn value_to_json(value: &HeaderValue) -> Value {
+pub(crate) fn value_to_json(value: &HeaderValue) -> Value {
     match value {
         HeaderValue::Null => Value::Null,
         HeaderValue::Bool(value) => (*value).into(),

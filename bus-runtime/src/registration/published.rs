@@ -16,7 +16,6 @@ pub struct MessageRegistration {
     pub(crate) message: MessageType,
     pub(crate) place: Place,
     pub(crate) shape: fn() -> Shape,
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command line writes the documents"))]
     pub(crate) schema: fn(&mut Schemas) -> Option<Value>,
 }
 

@@ -1,7 +1,9 @@
 //! What `#[bus_runtime::test]` does: a runtime, a bus, the test, and order afterwards.
 
+#[cfg(feature = "rabbitmq")]
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
+#[cfg(feature = "rabbitmq")]
 use futures_util::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 

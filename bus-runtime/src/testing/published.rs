@@ -144,7 +144,7 @@ impl<'b> PublishedTo<'b> {
     /// When there are not so many.
     #[track_caller]
     pub fn count(&self, wanted: usize) {
-        compare(self.core, self.all().len(), wanted, &self.key.to_string());
+        compare(self.core, self.all().len(), wanted, self.key.as_ref());
     }
 }
 

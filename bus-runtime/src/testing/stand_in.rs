@@ -78,6 +78,7 @@ async fn run(hub: Arc<Hub>, mut consumer: Box<dyn Consumer>, answering: Answerin
     let mut finished = hub.shutdown_finished();
     loop {
         let next = tokio::select! {
+            biased;
             next = poll_fn(|cx| consumer.poll_next(cx)) => next,
             _ = finished.wait_for(|finished| *finished) => return,
         };

@@ -106,6 +106,7 @@ impl HandlerEntry {
     }
 
     /// Where its messages come from, as one name that does not depend on the message: exchange, binding key and queue.
+    #[cfg(feature = "admin")]
     pub(crate) fn destination_template(&self) -> String {
         let key = self.keys.first().map_or("", |key| key.key.as_str());
         let parts = [self.exchange.as_str(), key, self.queue.as_str()];

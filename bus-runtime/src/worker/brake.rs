@@ -125,7 +125,7 @@ impl Worker {
     }
 
     /// Stops to consume: what has not begun goes back, what has begun ends.
-    async fn give_up(
+    pub(super) async fn give_up(
         &mut self,
         mut consumer: Box<dyn Consumer>,
         phase: &mut watch::Receiver<Phase>,

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -58,6 +59,8 @@ pub(super) struct Judged {
     pub(super) stuck: Option<Stuck>,
     /// The span of the call; none when there was no call.
     pub(super) span: Span,
+    /// How long the call took; nothing when there was none, or nobody wants to know.
+    pub(super) took: Option<Duration>,
 }
 
 /// Runs the handlers: strictly one priority after the other, side by side inside one. `None` when the connection was lost
@@ -159,6 +162,7 @@ async fn run_once(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<Judge
             acknowledged: false,
             stuck: None,
             span: Span::none(),
+            took: None,
         },
     ))
 }
@@ -183,6 +187,7 @@ async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<
     let in_flight = counters.in_flight.enter();
     let watch = hub.meters.watch();
     counters.begin(arrival, watch);
+    let began = hub.history.is_kept().then(crate::seam::now);
     let span = spans::consume(hub, &entry, arrival, instance.as_deref());
     let told = commands::begin(hub, &entry, arrival);
     let guarded = AssertUnwindSafe(CURRENT.scope(Arc::clone(&scope), future)).catch_unwind();
@@ -196,6 +201,7 @@ async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<
         return None;
     }
     counters.end(&outcome, arrival, watch);
+    let took = began.map(|began| began.elapsed());
     let stuck = scope.goes_on().map(|returned| Stuck::new(&entry, &counters, returned));
     let Closed { drafts, sent, acknowledged } = scope.close();
     counters.published.add(sent);
@@ -214,7 +220,7 @@ async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<
         }
     }
     spans::judged(&span, &outcome);
-    let judged = Judged { entry, counters, outcome, instance, acknowledged, stuck, span: span.clone() };
+    let judged = Judged { entry, counters, outcome, instance, acknowledged, stuck, span: span.clone(), took };
     let judged = span.in_scope(|| judge(arrival, judged));
     if let Some(told) = told {
         told.end(hub, &judged, arrival);
@@ -260,7 +266,7 @@ fn report_breaker(entry: &HandlerEntry, changed: Option<BreakerState>) {
 
 /// Tells the error hook and the log about a failed attempt.
 fn report(judged: &Judged, arrival: &Arrival) {
-    let Judged { entry, counters, outcome, instance, acknowledged: _, stuck: _, span: _ } = judged;
+    let Judged { entry, counters, outcome, instance, acknowledged: _, stuck: _, span: _, took: _ } = judged;
     let Outcome::Failed(error) = outcome else { return };
     counters.failed.add_one();
     tracing::warn!(

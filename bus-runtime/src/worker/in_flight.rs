@@ -61,6 +61,15 @@ impl InFlight {
         Some(Oldest { handler: Arc::clone(handler), age: seam::now().saturating_duration_since(*since) })
     }
 
+    /// Those that wait for something, the oldest first, and for how long they are being handled.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn all(&self) -> Vec<(Arc<HandlerEntry>, Duration)> {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = seam::now();
+        let all = waiting.since.values();
+        all.map(|(since, handler)| (Arc::clone(handler), now.saturating_duration_since(*since))).collect()
+    }
+
     /// Waits until no message is being handled.
     ///
     /// # Cancel safety

@@ -128,6 +128,7 @@ impl InstanceCalls {
             acknowledged: false,
             stuck: None,
             span: Span::none(),
+            took: None,
         };
         judge(arrival, judged)
     }

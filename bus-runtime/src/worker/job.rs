@@ -197,6 +197,7 @@ impl Job {
             acknowledged: false,
             stuck: None,
             span: Span::none(),
+            took: None,
         };
         self.settle(vec![judged]).await;
     }
@@ -204,7 +205,7 @@ impl Job {
     async fn settle(self, judged: Vec<Judged>) {
         let case = self.case;
         let call = judged.first().map_or_else(Span::none, |judged| judged.span.clone());
-        if perform::count_if_handled(&judged) {
+        if perform::count_if_handled(&case, &judged) {
             case.settle(Verdict::Ack, &call);
             return fate::tell(&case, Fate::Handled).await;
         }

@@ -226,14 +226,14 @@ enum Settled {
 fn settle(case: &Case, judged: Vec<Judged>) -> Settled {
     let verdicts = Verdicts::of(case, judged);
     if let Some(again) = verdicts.again(case) {
-        verdicts.count();
+        verdicts.count(case);
         return Settled::Again(again);
     }
     let answer = verdicts.answer();
     if verdicts.need_copies() {
         return Settled::Answered(answer, Some(verdicts));
     }
-    verdicts.count();
+    verdicts.count(case);
     Settled::Answered(answer, None)
 }
 

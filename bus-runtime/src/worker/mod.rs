@@ -37,6 +37,7 @@ mod phase;
 mod stuck;
 mod suspects;
 mod telling;
+mod valve;
 
 pub use commands::{CommandFinished, CommandStarted};
 pub(crate) use drain::close_timeout;
@@ -50,12 +51,14 @@ pub(crate) use lookouts::Lookouts;
 pub(crate) use member::Member;
 pub(crate) use phase::{Phase, time_is_up};
 pub(crate) use telling::Telling;
+pub(crate) use valve::Valves;
 
 use bench::Bench;
 use brake::{Brake, Drains};
 use job::Job;
 use lanes::{Lanes, Slot};
 use pace::Pace;
+use valve::Position;
 
 /// Consumes one queue.
 pub(crate) struct Worker {
@@ -134,9 +137,15 @@ impl Worker {
     ) -> usize {
         let brake = Brake::of(&self.members);
         let mut pulled = Box::pin(brake.pulled());
+        let hub = Arc::clone(&self.hub);
+        let queue = self.queue.name.clone();
+        let mut paused = Box::pin(hub.valves.until(&queue, Position::Closed));
         loop {
             // While messages come one after the other, nothing else has to know how to wake this worker.
-            let is_told = phase.borrow().is_draining() || phase.has_changed().is_err() || brake.is_pulled();
+            let is_told = phase.borrow().is_draining()
+                || phase.has_changed().is_err()
+                || brake.is_pulled()
+                || hub.valves.is_closed(&queue);
             let at_once = if is_told { None } else { first_poll(pin!(self.next(&mut consumer))).await };
             let next = match at_once {
                 Some(next) => next,
@@ -149,6 +158,14 @@ impl Worker {
                             Err(Drains(consumer)) => return self.drain(consumer, phase).await,
                         };
                         pulled.set(brake.pulled());
+                        continue;
+                    }
+                    () = &mut paused => {
+                        consumer = match self.pause(consumer, &mut phase).await {
+                            Ok(consumer) => consumer,
+                            Err(Drains(consumer)) => return self.drain(consumer, phase).await,
+                        };
+                        paused.set(hub.valves.until(&queue, Position::Closed));
                         continue;
                     }
                     next = self.next(&mut consumer) => next,

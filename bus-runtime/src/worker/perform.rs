@@ -41,12 +41,13 @@ pub(super) enum Performed {
 }
 
 /// Counts the calls of a message that all have succeeded, when nobody waits for an answer: then nothing is to be decided.
-pub(super) fn count_if_handled(judged: &[Judged]) -> bool {
+pub(super) fn count_if_handled(case: &Case, judged: &[Judged]) -> bool {
     let is_handled = |judged: &Judged| judged.outcome.is_success() && !judged.entry.is_command();
     let all = judged.iter().all(is_handled);
     if all {
         for judged in judged {
             spans::settled(&judged.span, &Settlement::Ack);
+            keep(case, judged, &Settlement::Ack);
             judged.counters.handled.add_one();
         }
     }
@@ -122,9 +123,10 @@ impl Verdicts {
     }
 
     /// Counts what was decided, where no copy is published for it.
-    pub(super) fn count(&self) {
+    pub(super) fn count(&self, case: &Case) {
         for (judged, settlement) in &self.0 {
             count(&judged.counters, &judged.outcome, settlement);
+            keep(case, judged, settlement);
         }
     }
 
@@ -203,6 +205,7 @@ async fn carry_out(case: &Case, judged: Judged, settlement: Settlement) -> Perfo
         return Performed::Refused;
     }
     count(&judged.counters, &judged.outcome, &settlement);
+    keep(case, &judged, &settlement);
     if judged.acknowledged && !judged.outcome.is_success() {
         tracing::error!(handler = %judged.entry.name, outcome = ?judged.outcome, "failed after the message was acknowledged");
     }
@@ -360,6 +363,13 @@ fn count(counters: &Counters, outcome: &Outcome, settlement: &Settlement) {
         Settlement::Requeue { .. } => counters.requeued.add_one(),
         Settlement::DeadLetter { reason, .. } => counters.dead_letter(*reason),
     }
+}
+
+/// Keeps what became of it, for people who look.
+fn keep(case: &Case, judged: &Judged, settlement: &Settlement) {
+    let Judged { entry, outcome, instance, took, .. } = judged;
+    let metadata = &case.arrival.metadata;
+    case.hub.history.note(entry, metadata, (outcome, settlement), *took, instance.as_deref());
 }
 
 fn report(case: &Case, entry: &HandlerEntry, settlement: &Settlement) {

@@ -1,0 +1,27 @@
+//! What the dashboard shows of an app beside what it does.
+
+use super::App;
+use crate::check::Finding;
+use crate::config::Config;
+use crate::provision::Owner;
+
+/// What the dashboard shows of an app beside what it does.
+pub(crate) struct Shown {
+    /// Who declares.
+    pub(crate) owner: Owner,
+    /// What looks wrong with the program as a whole.
+    pub(crate) findings: Vec<Finding>,
+    /// Name, value and origin of every setting.
+    pub(crate) settings: Vec<[String; 3]>,
+}
+
+impl Shown {
+    pub(super) fn of(app: &App, config: &Config) -> Self {
+        Self {
+            owner: app.owner(config),
+            // An app that contradicts itself does not come so far.
+            findings: app.check().unwrap_or_default(),
+            settings: crate::cli::config::shown(config),
+        }
+    }
+}
