@@ -19,6 +19,7 @@ pub(crate) enum Origin {
     /// A variable of the environment.
     Environment,
     /// The file `.env`, in builds for developers.
+    #[cfg_attr(not(debug_assertions), allow(dead_code, reason = "only debug builds read it"))]
     DotEnv,
     /// A line of the configuration file.
     File {
