@@ -431,7 +431,7 @@ impl<T: Time> TestBus<T> {
     /// bus.handler(pay).fails_with("the bank is closed").times(1);
     /// bus.react("order.7.pay", &()).await;
     /// bus.advance(Duration::from_secs(2)).await;
-    /// let verbs: Vec<_> = bus.timeline().lines().map(|line| line[20..32].trim().to_owned()).collect();
+    /// let verbs: Vec<_> = bus.timeline().lines().map(|line| line[19..31].trim().to_owned()).collect();
     /// assert_eq!(verbs, ["published", "called", "fault", "failed", "delayed", "called", "handled"]);
     /// # }
     /// ```
