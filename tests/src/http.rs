@@ -28,21 +28,8 @@ pub async fn get_as(address: SocketAddr, path: &str, host: &str) -> (u16, String
 /// # Panics
 /// When nobody answers.
 pub async fn ask(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (u16, String, String) {
-    let mut stream = TcpStream::connect(address).await.expect("somebody listens");
-    let mut request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\n");
-    if !headers.iter().any(|(name, _)| *name == "Host") {
-        request.push_str(&format!("Host: {address}\r\n"));
-    }
-    for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
-    }
-    request.push_str("\r\n");
-    stream.write_all(request.as_bytes()).await.expect("it takes it");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("text");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    (status, head.to_owned(), body.to_owned())
+    let Answer { status, head, body } = request(address, "GET", path, headers, "").await;
+    (status, head, body)
 }
 
 /// An answer as it came.
@@ -110,7 +97,7 @@ pub async fn request(
     let mut announced = announced.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let length = announced.next().and_then(|(_, length)| length.trim().parse().ok()).unwrap_or(usize::MAX);
     while bytes.len() < length && stream.read_buf(&mut bytes).await.expect("it answers") > 0 {}
-    let (head, body) = (head.as_str(), String::from_utf8(bytes).expect("text"));
+    let (head, body) = (head.trim_end(), String::from_utf8(bytes).expect("text"));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     Answer { status, head: head.to_owned(), body }
 }

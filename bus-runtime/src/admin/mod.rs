@@ -55,6 +55,12 @@ impl AdminPort {
         })
     }
 
+    /// Whether an app with this setting answers over HTTP.
+    #[cfg(feature = "dashboard")]
+    pub(crate) fn is_wanted(port: Option<Self>) -> bool {
+        !matches!(port, None | Some(Self::Off))
+    }
+
     /// Where a program of these settings answers, for those on the same machine; `None` when it does not.
     #[cfg(all(feature = "cli", feature = "admin"))]
     pub(crate) fn reached_at(self) -> Option<SocketAddr> {

@@ -78,7 +78,7 @@ pub(crate) struct Running {
     pub(crate) looked: Looked,
     /// What the dashboard shows beside it.
     #[cfg(feature = "dashboard")]
-    pub(crate) shown: Shown,
+    pub(crate) shown: Option<Shown>,
     /// What tells whether each queue is consumed.
     lookouts: Arc<Lookouts>,
     /// The tasks that end with the app, and not before.
@@ -143,7 +143,7 @@ pub(super) async fn prepare(
         provision::cut_off(&*transport, &plan.renamed).await?;
     }
     #[cfg(feature = "dashboard")]
-    let shown = Shown::of(&app, &config);
+    let shown = Shown::for_port(&app, &config);
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
     hub.instances = app.instances.values();
@@ -292,8 +292,7 @@ impl Bus {
     /// The dead letters of this app, to look at and to replay.
     #[must_use]
     pub fn dead_letters(&self) -> DeadLetters {
-        let hub = &self.running.hub;
-        DeadLetters::new(Arc::clone(&hub.transport), &self.running.plan, hub.settings.prefix.clone())
+        self.running.dead_letters()
     }
 
     /// Waits until nothing is queued, in flight or due now: all handlers have ended, and so have those of what they published.
@@ -339,6 +338,10 @@ impl Bus {
 }
 
 impl Running {
+    pub(crate) fn dead_letters(&self) -> DeadLetters {
+        DeadLetters::new(Arc::clone(&self.hub.transport), &self.plan, self.hub.settings.prefix.clone())
+    }
+
     pub(crate) fn consumers(&self) -> Vec<(QueueName, Standing)> {
         self.lookouts.all()
     }

@@ -39,6 +39,8 @@ pub use ending::Drained;
 pub use health::{BrokerHealth, ConsumerHealth, Health, Status};
 use instances::GivenInstances;
 use levels::LevelHooks;
+#[cfg(feature = "dashboard")]
+pub(crate) use shown::Shown;
 
 type Setup = Box<dyn FnOnce(App) -> BoxFuture<'static, Result<App, BoxError>> + Send>;
 

@@ -1,6 +1,7 @@
 //! What the dashboard shows of an app beside what it does.
 
 use super::App;
+use crate::admin::AdminPort;
 use crate::check::Finding;
 use crate::config::Config;
 use crate::provision::Owner;
@@ -16,12 +17,13 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn of(app: &App, config: &Config) -> Self {
-        Self {
+    /// Nothing where no port shows it: it takes a second look at all handlers and at the configuration file.
+    pub(super) fn for_port(app: &App, config: &Config) -> Option<Self> {
+        AdminPort::is_wanted(config.http).then(|| Self {
             owner: app.owner(config),
             // An app that contradicts itself does not come so far.
             findings: app.check().unwrap_or_default(),
             settings: crate::cli::config::shown(config),
-        }
+        })
     }
 }

@@ -46,7 +46,7 @@ struct Kept {
 impl History {
     /// One that keeps what so many handlers do, when an admin port shows it.
     pub(crate) fn for_port(port: Option<AdminPort>, handlers: usize) -> Self {
-        if matches!(port, None | Some(AdminPort::Off)) {
+        if !AdminPort::is_wanted(port) {
             return Self(None);
         }
         Self(Some(Box::new(Kept {

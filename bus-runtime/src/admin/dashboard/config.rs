@@ -36,14 +36,15 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Problem> {
         broker.push(("largest frame", parts::bytes(u64::from(limits.frame_bytes))));
         broker.push(("heartbeat", format!("{} s", limits.heartbeat_secs)));
     }
-    let findings = running.shown.findings.iter().map(|finding| Finding {
+    let shown = visit.shown(&running)?;
+    let findings = shown.findings.iter().map(|finding| Finding {
         code: finding.code,
         severity: finding.severity.as_str(),
         message: finding.message.clone(),
         help: finding.help.clone(),
     });
-    let view = View { broker, settings: running.shown.settings.clone(), findings: findings.collect() };
-    let errors = running.shown.findings.iter().any(|finding| finding.severity == Severity::Error);
+    let view = View { broker, settings: shown.settings.clone(), findings: findings.collect() };
+    let errors = shown.findings.iter().any(|finding| finding.severity == Severity::Error);
     Ok(page::show(&visit, "config", "Config and doctor", &view, |view| {
         html! {
             (parts::title("Config and doctor", html! {}))

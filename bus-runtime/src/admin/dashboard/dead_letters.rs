@@ -10,8 +10,7 @@ use super::parts::{self, Time};
 use super::problem::Problem;
 use super::visit::Visit;
 use super::{page, seam};
-use crate::app::Running;
-use crate::dead_letters::{DeadLetters, Group, Letter, Selection};
+use crate::dead_letters::{Group, Letter, Selection};
 use crate::expression::Expression;
 
 /// The letters that a page shows.
@@ -91,12 +90,6 @@ impl GroupRow {
     }
 }
 
-/// The dead letters of the app.
-pub(super) fn letters(running: &Running) -> DeadLetters {
-    let hub = &running.hub;
-    DeadLetters::new(std::sync::Arc::clone(&hub.transport), &running.plan, hub.settings.prefix.clone())
-}
-
 /// Which letters are meant, by a query or a form.
 pub(super) fn selection<'f>(get: impl Fn(&str) -> Option<&'f str>) -> Result<Selection, Problem> {
     let mut selection = Selection::default();
@@ -124,7 +117,7 @@ pub(super) fn query(choice: &[(&'static str, String)]) -> String {
 pub(super) async fn page(visit: Visit) -> Result<Response, Problem> {
     let running = visit.running()?;
     let selection = selection(|name| visit.get(name))?;
-    let letters = letters(&running);
+    let letters = running.dead_letters();
     let listing = letters.list(&selection, SHOWN_MAX).await?;
     let groups = letters.groups(&selection).await?;
     let view = View {
@@ -236,7 +229,7 @@ fn purge_form(visit: &Visit, chosen: &[(&'static str, String)], meant: u64) -> M
 pub(super) async fn purge(visit: Visit, fields: Fields) -> Result<Response, Problem> {
     let running = visit.running()?;
     let selection = selection(|name| fields.get(name))?;
-    let letters = letters(&running);
+    let letters = running.dead_letters();
     let meant: u64 = letters.groups(&selection).await?.groups.iter().map(|group| group.count).sum();
     if fields.number("confirm")? != Some(meant) {
         return Err(Problem::input(format!(
@@ -260,7 +253,7 @@ pub(super) async fn export(visit: Visit) -> Result<Response, Problem> {
     let running = visit.running()?;
     let selection = selection(|name| visit.get(name))?;
     let mut lines = Limited(Vec::new());
-    let count = letters(&running).export(&selection, &mut lines).await.map_err(|error| {
+    let count = running.dead_letters().export(&selection, &mut lines).await.map_err(|error| {
         Problem::from(error).with_help("An export over HTTP ends at 64 MiB: choose fewer letters, or use `dlq export` on the command line.")
     })?;
     visit.note("export dead letters", &visit.query_text, &format!("{count} exported"));

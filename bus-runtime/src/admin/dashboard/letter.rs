@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::dead_letters::{LetterRow, letters};
+use super::dead_letters::LetterRow;
 use super::fields::Fields;
 use super::problem::Problem;
 use super::visit::Visit;
@@ -34,7 +34,7 @@ fn meant(id: &str) -> Selection {
 
 async fn find(visit: &Visit, id: &str) -> Result<Letter, Problem> {
     let running = visit.running()?;
-    let mut listing = letters(&running).list(&meant(id), 1).await?;
+    let mut listing = running.dead_letters().list(&meant(id), 1).await?;
     listing.letters.pop().ok_or_else(|| {
         Problem::not_found(format!("There is no dead letter {id}.")).with_help(
             "It was replayed or deleted, or it has come back under another id after it failed again.",
@@ -135,7 +135,7 @@ pub(super) async fn edit(visit: Visit, Path(id): Path<String>, fields: Fields) -
         })?;
     }
     let running = visit.running()?;
-    let edited = letters(&running).edit(&id, text.as_bytes().to_vec()).await?;
+    let edited = running.dead_letters().edit(&id, text.as_bytes().to_vec()).await?;
     visit.note("edit dead letter", &id, &format!("is {edited} now"));
     Ok(match visit.json {
         true => page::as_json(&serde_json::json!({ "id": edited })),

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Serialize;
 
-use super::dead_letters::{choice, letters, query, selection};
+use super::dead_letters::{choice, query, selection};
 use super::fields::Fields;
 use super::page;
 use super::parts;
@@ -34,7 +34,7 @@ struct View {
 pub(super) async fn page(visit: Visit) -> Result<Response, Problem> {
     let running = visit.running()?;
     let selection = selection(|name| visit.get(name))?;
-    let groups = letters(&running).groups(&selection).await?.groups;
+    let groups = running.dead_letters().groups(&selection).await?.groups;
     let mut handlers: Vec<String> = groups.iter().map(|group| group.handler.clone()).collect();
     handlers.sort();
     handlers.dedup();
@@ -108,7 +108,7 @@ pub(super) async fn act(visit: Visit, fields: Fields) -> Result<Response, Proble
     let running = visit.running()?;
     let selection = selection(|name| fields.get(name))?;
     let replay = wanted(&fields)?;
-    let letters = letters(&running);
+    let letters = running.dead_letters();
     let chosen = query(&choice(|name| fields.get(name)));
     let what = if chosen.is_empty() { "all dead letters".to_owned() } else { chosen };
     let job = visit.desk.jobs.begin(format!("Replay of {what}"), replay.limit, async move |job| {

@@ -55,13 +55,14 @@ impl Difference {
     }
 }
 
-fn provision(running: &Running) -> Provision {
-    Provision::new(std::sync::Arc::clone(&running.hub.transport), &running.plan, running.shown.owner.clone())
+fn provision(visit: &Visit, running: &Running) -> Result<Provision, Problem> {
+    let owner = visit.shown(running)?.owner.clone();
+    Ok(Provision::new(std::sync::Arc::clone(&running.hub.transport), &running.plan, owner))
 }
 
 pub(super) async fn page(visit: Visit) -> Result<Response, Problem> {
     let running = visit.running()?;
-    let drift = provision(&running).diff().await?;
+    let drift = provision(&visit, &running)?.diff().await?;
     let edges = running.plan.handlers.iter().flat_map(|entry| {
         entry.keys.iter().map(|key| Edge {
             exchange: entry.exchange.to_string(),
@@ -168,7 +169,7 @@ fn cut(text: &str, most: usize) -> String {
 
 pub(super) async fn apply(visit: Visit) -> Result<Response, Problem> {
     let running = visit.running()?;
-    let applied = provision(&running).apply(&Apply::default()).await?;
+    let applied = provision(&visit, &running)?.apply(&Apply::default()).await?;
     let result = format!("{} declared, {} left", applied.declared.len(), applied.left.changes.len());
     visit.note("topology apply", "", &result);
     Ok(match visit.json {

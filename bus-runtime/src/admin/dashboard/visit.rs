@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use super::access::{Role, Visitor};
 use super::problem::Problem;
 use super::{Desk, fields};
-use crate::app::Running;
+use crate::app::{Running, Shown};
 
 /// One look at the dashboard.
 pub(super) struct Visit {
@@ -32,6 +32,11 @@ impl Visit {
     /// The app that is shown.
     pub(super) fn running(&self) -> Result<Arc<Running>, Problem> {
         self.desk.running()
+    }
+
+    /// What is shown of the app beside what it does.
+    pub(super) fn shown<'r>(&self, running: &'r Running) -> Result<&'r Shown, Problem> {
+        running.shown.as_ref().ok_or_else(Problem::starting)
     }
 
     /// Whether the visitor may change things.
