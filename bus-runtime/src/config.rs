@@ -292,7 +292,7 @@ impl Config {
             supervisor: vars.supervisor(),
             output: vars.get("BUS_OUTPUT").map(str::to_owned),
             log_format: vars.get("BUS_LOG_FORMAT").map(str::to_owned),
-            warnings: vars.unknown(),
+            warnings: vars.unused(),
             origins: vars.origins(),
             ..Self::default()
         };
@@ -435,6 +435,15 @@ mod tests {
             let error = from(&[(name, value)]).unwrap_err();
             assert!(error.to_string().starts_with(name), "{error}");
         }
+    }
+
+    #[test]
+    fn a_variable_of_another_message_bus_is_not_silently_ignored() {
+        let config = from(&[("BACKEND_URL", "redis://localhost"), ("APP_PATH", "")]).unwrap();
+        assert_eq!(
+            config.warnings,
+            ["environment variable BACKEND_URL is not used: state lives in the broker"]
+        );
     }
 
     #[test]

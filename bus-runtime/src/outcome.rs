@@ -1,6 +1,6 @@
 //! What a handler decided: its outcome, and the errors that become one.
 
-use std::any::type_name;
+use std::any::{TypeId, type_name};
 use std::fmt;
 use std::time::Duration;
 
@@ -229,7 +229,7 @@ pub enum Disposition {
 impl HandlerError {
     /// An error that the handler's `on_error` decides about.
     pub fn new<E: Into<BoxError> + 'static>(error: E) -> Self {
-        Self { cause: Cause::Error(error.into()), type_name: type_name::<E>(), disposition: None }
+        Self { cause: Cause::Error(error.into()), type_name: name_of_type::<E>(), disposition: None }
     }
 
     /// An error that another attempt cannot mend: the message goes to the dead letters at once.
@@ -268,7 +268,8 @@ impl HandlerError {
         Self { disposition, ..self }
     }
 
-    /// The Rust type of the error; `panic` and `timeout` for those.
+    /// The Rust type of the error; `panic` and `timeout` for those, and `BoxError` for one that is boxed already: what is in the
+    /// box, nobody can tell.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
         self.type_name
@@ -314,6 +315,10 @@ impl HandlerError {
         }
         text
     }
+}
+
+fn name_of_type<E: 'static>() -> &'static str {
+    if TypeId::of::<E>() == TypeId::of::<BoxError>() { "BoxError" } else { type_name::<E>() }
 }
 
 impl fmt::Display for HandlerError {

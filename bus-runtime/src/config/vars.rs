@@ -12,6 +12,10 @@ use crate::error::{Error, ErrorKind};
 use crate::observe::{MetricsSettings, TraceParent, TraceSettings};
 use crate::provision::Declare;
 
+/// Variables of other message buses that programs come from, and why they are not needed.
+const ELSEWHERE: [(&str, &str); 2] =
+    [("APP_PATH", "the program itself is the app"), ("BACKEND_URL", "state lives in the broker")];
+
 /// Where a setting comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "files are read for the command line alone"))]
@@ -233,8 +237,16 @@ impl Vars {
         }
     }
 
-    /// Variables that begin with `BUS_` and mean nothing: a misspelt one fails silently otherwise.
-    pub(super) fn unknown(&self) -> Vec<String> {
+    /// Variables that mean nothing here, and why: a misspelt one, or one from another framework, fails silently otherwise.
+    pub(super) fn unused(&self) -> Vec<String> {
+        let elsewhere = ELSEWHERE.iter().filter(|(name, _)| self.get(name).is_some());
+        let elsewhere =
+            elsewhere.map(|(name, why)| format!("environment variable {name} is not used: {why}"));
+        self.misspelt().into_iter().chain(elsewhere).collect()
+    }
+
+    /// Those that begin with `BUS_`, and that nobody knows.
+    fn misspelt(&self) -> Vec<String> {
         let names = self.0.keys().map(String::as_str);
         names
             .filter(|name| {

@@ -49,6 +49,11 @@ pub(crate) mod r10_a_dead_letter_tells_everything {
         Err(Outer(std::io::Error::other(text)))
     }
 
+    #[react("boxed.#", retry = "none")]
+    async fn boxed() -> Result<(), BoxError> {
+        Err("no type to tell".into())
+    }
+
     #[react("plain.#", retry = "none")]
     fn plain() {
         panic!("on another thread");
@@ -61,9 +66,10 @@ pub(crate) mod r10_a_dead_letter_tells_everything {
         bus.react("r10.panics", &1).await.unwrap();
         bus.react("r10.long", &2).await.unwrap();
         bus.react("plain.x", &3).await.unwrap();
+        bus.react("boxed.x", &4).await.unwrap();
         for queue in &bus.plan().queues {
             let dead = queue.dead.trim_start_matches(arena.name("").as_str());
-            arena.until_ready(dead, if dead.contains("plain") { 1 } else { 3 }).await;
+            arena.until_ready(dead, if dead.contains("index") { 3 } else { 1 }).await;
         }
         let letters = all(&bus.dead_letters()).await;
         let of = |key: &str| letters.iter().find(|letter| letter.routing_key == key).expect(key);
@@ -83,6 +89,8 @@ pub(crate) mod r10_a_dead_letter_tells_everything {
         assert_eq!(letter.envelope.headers.text("tenant"), Some("acme"));
         assert_eq!(letter.envelope.headers.text("bus-project-id"), Some("p1"));
         assert!(letter.message_id().is_some());
+
+        assert_eq!(of("boxed.x").error_type.as_deref(), Some("BoxError"));
 
         // A panic tells its place, on whichever thread.
         for (key, text) in [("r10.panics", "no such page"), ("plain.x", "on another thread")] {
