@@ -335,7 +335,7 @@ impl Config {
 macro_rules! rebase {
     ($type:ident $set:expr, $from:expr, $onto:expr; $($field:ident),+; but $($other:ident),*) => {{
         let $type { $($field: _,)+ $($other: _,)* } = &$set;
-        $(if format!("{:?}", $set.$field) == format!("{:?}", $from.$field) {
+        $(if $set.$field == $from.$field {
             $set.$field.clone_from(&$onto.$field);
         })+
     }};
@@ -435,6 +435,19 @@ mod tests {
             let error = from(&[(name, value)]).unwrap_err();
             assert!(error.to_string().starts_with(name), "{error}");
         }
+    }
+
+    /// Secrets look alike when they are printed.
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_secret_that_the_code_sets_wins_over_the_one_of_the_environment() {
+        let found = from(&[("BROKER_URL", "amqp://app:old@rabbit"), ("BUS_HTTP_TOKEN", "old")]).unwrap();
+        let mut set = found.clone();
+        set.broker_url = Some("amqp://app:new@rabbit".parse().unwrap());
+        set.http_access.token = Some(Secret::new("new"));
+        let config = set.rebased(&found, &found);
+        assert_eq!(config.broker_url, Some("amqp://app:new@rabbit".parse().unwrap()));
+        assert_eq!(config.http_access.token, Some(Secret::new("new")));
     }
 
     #[test]
