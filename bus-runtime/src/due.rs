@@ -1,14 +1,19 @@
 //! Messages that were delayed until now: from the queue `bus.due` to where they were meant to go.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::copies;
 use crate::envelope::{Envelope, header};
-use crate::error::Error;
+use crate::error::ErrorKind;
 use crate::hub::Hub;
 use crate::names::{ExchangeName, RoutingKey};
 use crate::session;
 use crate::transport::{Confirmation, Incoming, Verdict};
+
+mod refusals;
+
+pub(crate) use refusals::Refusals;
 
 /// Writes the destination of a message into its headers, before it enters the ladder.
 pub(crate) fn address(envelope: &mut Envelope) {
@@ -24,6 +29,7 @@ fn addressed(envelope: &Envelope) -> Option<Envelope> {
     session::copy_as_said(&mut due);
     due.headers.remove(header::DUE_EXCHANGE);
     due.headers.remove(header::DUE_ROUTING_KEY);
+    due.headers.remove(header::DUE_REFUSED);
     copies::forget_deaths(&mut due.headers);
     Some(due)
 }
@@ -40,32 +46,77 @@ pub(crate) async fn forward(hub: Arc<Hub>, incoming: Incoming) {
         settle(incoming, Verdict::Reject);
         return;
     };
-    let to = format!("{}:{}", due.exchange, due.routing_key);
+    let due = Arc::new(due);
     let own_queue = due.exchange.is_default();
-    match hub.send(Arc::new(due)).await {
-        Ok(Confirmation::Routed) => settle(incoming, Verdict::Ack),
-        // A retry whose queue is gone waits for the queue to come back; an event that nobody wants is nobody's loss.
-        Ok(Confirmation::Unroutable) if own_queue => hold(incoming, &to, None).await,
-        Ok(Confirmation::Unroutable) => {
-            tracing::warn!(code = "BUS0204", %to, "nobody receives a delayed message that is due");
-            settle(incoming, Verdict::Reject);
+    let problem = match hub.send(Arc::clone(&due)).await {
+        Ok(Confirmation::Routed) => {
+            hub.refusals.forget(&due.routing_key);
+            return settle(incoming, Verdict::Ack);
         }
-        Err(error) => hold(incoming, &to, Some(error)).await,
+        // A retry whose queue is gone waits for the queue to come back; an event that nobody wants is nobody's loss.
+        Ok(Confirmation::Unroutable) if own_queue => "no queue takes it".to_owned(),
+        Ok(Confirmation::Unroutable) => {
+            let to = format!("{}:{}", due.exchange, due.routing_key);
+            tracing::warn!(code = "BUS0204", %to, "nobody receives a delayed message that is due");
+            return settle(incoming, Verdict::Reject);
+        }
+        Err(error) if error.kind() == ErrorKind::Nacked => error.to_string(),
+        Err(error) => return hold(incoming, &due, &error.to_string()).await,
+    };
+    wait_for_room(&hub, incoming, &due, &problem).await;
+}
+
+/// Lets a message that its queue refuses climb down the ladder again, so that those behind it go on.
+async fn wait_for_room(hub: &Hub, incoming: Incoming, due: &Envelope, problem: &str) {
+    let mut again = Envelope::clone(&incoming.envelope);
+    let refused = again.headers.int(header::DUE_REFUSED).and_then(|times| u32::try_from(times).ok());
+    let refused = refused.unwrap_or_default().saturating_add(1);
+    let pause = pause(refused);
+    again.headers.set(header::DUE_REFUSED, refused);
+    copies::forget_deaths(&mut again.headers);
+    match hub.climb_down(again, pause.as_secs()).await {
+        Ok(Confirmation::Routed) => {
+            hub.refusals.note(&due.routing_key, problem, pause);
+            settle(incoming, Verdict::Ack);
+        }
+        Ok(Confirmation::Unroutable) => hold(incoming, due, problem).await,
+        Err(error) => hold(incoming, due, &error.to_string()).await,
     }
 }
 
-/// Puts a due message back, not at once: its destination is not there.
-async fn hold(incoming: Incoming, to: &str, error: Option<Error>) {
-    tracing::error!(%to, error = error.map(tracing::field::display), "a delayed message is due and can't be sent; it stays in `bus.due`");
+/// How long a message stays away from a queue that has refused it so many times before.
+pub(crate) fn pause(refused: u32) -> Duration {
+    Duration::from_secs(1 << refused.min(PAUSE_BITS_MAX))
+}
+
+/// At most 256 s: a hundred thousand messages that wait for room ask some four hundred times a second then.
+const PAUSE_BITS_MAX: u32 = 8;
+
+/// Puts a due message back, not at once: the broker does not take it anywhere.
+async fn hold(incoming: Incoming, due: &Envelope, problem: &str) {
+    let to = format!("{}:{}", due.exchange, due.routing_key);
+    tracing::error!(%to, problem, "a delayed message is due and can't be sent; it stays in `bus.due`");
     crate::seam::sleep(HOLD).await;
     settle(incoming, Verdict::Requeue);
 }
 
 /// How long a due message rests before it is tried again.
-const HOLD: std::time::Duration = std::time::Duration::from_secs(5);
+const HOLD: Duration = Duration::from_secs(5);
 
 fn settle(incoming: Incoming, verdict: Verdict) {
     if let Err(error) = incoming.settler.settle(verdict) {
         tracing::debug!(%error, "the broker will deliver the message again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_refused_asks_less_and_less_often() {
+        let seconds: Vec<_> =
+            [0, 1, 2, 7, 8, 9, u32::MAX].iter().map(|times| pause(*times).as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 128, 256, 256, 256]);
     }
 }

@@ -308,6 +308,8 @@ pub mod header {
     pub const DUE_EXCHANGE: &str = "bus-due-exchange";
     /// The routing key that a delayed message goes to its exchange with when it is due.
     pub const DUE_ROUTING_KEY: &str = "bus-due-routing-key";
+    /// How often the queue that a delayed message goes to has refused it.
+    pub const DUE_REFUSED: &str = "bus-due-refused";
     /// The project a message belongs to.
     pub const PROJECT_ID: &str = "bus-project-id";
     /// The instance of an application that a message is for, or from.

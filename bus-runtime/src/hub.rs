@@ -14,6 +14,7 @@ use tracing::Instrument;
 
 use crate::command::Replies;
 use crate::counters::{CommandCounters, CommandStats};
+use crate::due::{self, Refusals};
 use crate::envelope::{Envelope, Text, header};
 use crate::error::{Error, ErrorKind};
 use crate::extract::StateMap;
@@ -72,6 +73,8 @@ pub(crate) struct Hub {
     pub(crate) history: History,
     /// The queues that are paused.
     pub(crate) valves: Valves,
+    /// The queues that take no messages.
+    pub(crate) refusals: Refusals,
     published: AtomicU64,
     unroutable: AtomicU64,
     window: Semaphore,
@@ -121,6 +124,7 @@ impl Hub {
             traces: TraceSettings::default(),
             history: History::for_port(None, 0),
             valves: Valves::default(),
+            refusals: Refusals::default(),
             published: AtomicU64::new(0),
             unroutable: AtomicU64::new(0),
             window: Semaphore::new(IN_FLIGHT_MAX),
@@ -293,8 +297,17 @@ impl Hub {
                 format!("a delay of {wait:?} is longer than 2^28 s"),
             ));
         }
+        due::address(&mut envelope);
+        self.climb_down(envelope, seconds).await
+    }
+
+    /// Lets a message that knows its way climb down the ladder.
+    pub(crate) async fn climb_down(
+        &self,
+        mut envelope: Envelope,
+        seconds: u64,
+    ) -> Result<Confirmation, Error> {
         self.declare_ladder(seconds).await?;
-        crate::due::address(&mut envelope);
         let (exchange, routing_key) = delay::entry(&self.settings.prefix, seconds)?;
         envelope.exchange = exchange;
         envelope.routing_key = routing_key;

@@ -203,7 +203,7 @@ on_both! {
     replays::a_replay_that_cannot_go_on_loses_nothing,
     replays::export_and_import_bring_everything_back,
     dead_letters::r12_a_full_dead_letter_queue_loses_nothing,
-    dead_letters::r12_a_queue_full_of_letters_stands_still_and_goes_on,
+    dead_letters::r12_a_full_dead_letter_queue_never_blocks_the_worker,
     ordering::ordered_by_a_field_keeps_each_key_in_order,
     ordering::one_at_a_time_keeps_the_order_of_the_queue_whatever_the_keys,
     ordering::ordered_by_a_header_or_a_word,

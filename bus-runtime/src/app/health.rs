@@ -137,7 +137,8 @@ impl Running {
             };
             consumers.push(ConsumerHealth { queue: queue.to_string(), receiving: why.is_none(), why });
         }
-        for problem in self.plan.queues.iter().filter_map(|queue| self.holds_back(queue)) {
+        let queues = self.plan.queues.iter();
+        for problem in queues.flat_map(|queue| [self.holds_back(queue), self.has_no_room(queue)]).flatten() {
             problems.push(problem);
             if status == Status::Ready {
                 status = Status::Degraded;
@@ -181,6 +182,15 @@ impl Running {
         );
         let stands_still = held_back >= u64::from(queue.prefetch);
         Some(if stands_still { format!("{text}; the queue stands still until it does") } else { text })
+    }
+
+    /// What is wrong with the dead letters of a queue, when they wait elsewhere.
+    fn has_no_room(&self, queue: &QueueEntry) -> Option<String> {
+        let dead = &queue.dead;
+        let refusing = self.hub.refusals.is_refusing(dead.as_str());
+        refusing.then(|| {
+            format!("`{dead}` takes no dead letters: it is full, gone or without a leader; they wait on the broker, and ask again after pauses of up to 256 s")
+        })
     }
 
     pub(crate) fn is_draining(&self) -> bool {

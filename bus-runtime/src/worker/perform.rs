@@ -14,8 +14,10 @@ use crate::arrival::Arrival;
 use crate::command::{Answer, CommandFailure, answer};
 use crate::copies::{self, Failure};
 use crate::counters::Counters;
+use crate::due;
 use crate::envelope::{Envelope, header};
 use crate::error::{Error, ErrorKind};
+use crate::names::QueueName;
 use crate::observe::spans;
 use crate::outcome::{DeadLetterReason, Outcome};
 use crate::policy::JITTER_BUCKETS;
@@ -27,10 +29,6 @@ use crate::transport::Confirmation;
 
 /// How long a copy that the broker does not take waits before it is offered again: at first, and at most.
 pub(super) const OFFER_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
-
-/// How long a copy stays away from its queue when that is full: on the ladder, as the original keeps its queue from being
-/// emptied for as long as it is unacknowledged.
-const WHILE_FULL: Duration = Duration::from_secs(1);
 
 /// What became of the copies.
 pub(super) enum Performed {
@@ -195,21 +193,24 @@ async fn carry_out(case: &Case, judged: Judged, settlement: Settlement) -> Perfo
         case.answer(&answer(&judged.outcome)).await;
     }
     let published = match copy(case, &judged, &settlement) {
-        Ok(None) => Ok(()),
+        Ok(None) => Ok(Offered::Taken),
         Ok(Some(Copy { envelope, wait })) => offer(case, &judged.counters, envelope, wait).await,
         Err(error) => Err(error),
     };
-    if let Err(error) = published {
-        tracing::error!(handler = %judged.entry.name, %error, "a copy can't be published; the broker moves the original to the dead letters");
-        judged.counters.dead_letter(DeadLetterReason::TooLarge);
-        return Performed::Refused;
-    }
+    let offered = match published {
+        Ok(offered) => offered,
+        Err(error) => {
+            tracing::error!(handler = %judged.entry.name, %error, "a copy can't be published; the broker moves the original to the dead letters");
+            judged.counters.dead_letter(DeadLetterReason::TooLarge);
+            return Performed::Refused;
+        }
+    };
     count(&judged.counters, &judged.outcome, &settlement);
     keep(case, &judged, &settlement);
     if judged.acknowledged && !judged.outcome.is_success() {
         tracing::error!(handler = %judged.entry.name, outcome = ?judged.outcome, "failed after the message was acknowledged");
     }
-    report(case, &judged.entry, &settlement);
+    report(case, &judged.entry, &settlement, offered);
     Performed::Done
 }
 
@@ -281,8 +282,18 @@ fn way(case: &Case, entry: &HandlerEntry, delay: Duration) -> (Option<String>, W
     }
 }
 
-/// Publishes a copy; while the broker does not take it, again and again, with the original unacknowledged.
-async fn offer(case: &Case, counters: &Counters, envelope: Envelope, mut wait: Wait) -> Result<(), Error> {
+/// Where a copy is that the broker has confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Offered {
+    /// Where it was sent to.
+    Taken,
+    /// On the ladder: its queue has refused it, and is asked again.
+    Waits,
+}
+
+/// Publishes a copy. One that its queue refuses waits on the ladder, as the original must not take the place of others; while
+/// the broker does not take it there either, it is offered again and again, with the original unacknowledged.
+async fn offer(case: &Case, counters: &Counters, envelope: Envelope, wait: Wait) -> Result<Offered, Error> {
     if let Wait::Here(delay) = wait {
         seam::sleep(delay).await;
     }
@@ -290,34 +301,24 @@ async fn offer(case: &Case, counters: &Counters, envelope: Envelope, mut wait: W
     let envelope = Arc::new(envelope);
     let mut held_back = None;
     loop {
-        let span = spans::publish_copy(&case.hub, &envelope, &case.queue.name);
-        let sending = async {
-            match wait {
-                Wait::OnLadder(delay) => case.hub.send_later((*envelope).clone(), delay).await,
-                Wait::No | Wait::Here(_) => case.hub.send(Arc::clone(&envelope)).await,
-            }
+        let problem = match publish(case, &envelope, wait).await? {
+            None => return Ok(Offered::Taken),
+            Some(problem) => problem,
         };
-        let sent = sending.instrument(span).await;
-        let problem = match sent {
-            Ok(Confirmation::Routed) => return Ok(()),
-            Ok(Confirmation::Unroutable) => "no queue takes it".to_owned(),
-            Err(error) if matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::InvalidName) => {
-                return Err(error);
+        if problem.is_of_its_queue && may_wait(case, &envelope, wait) {
+            let pause = due::pause(0);
+            if publish(case, &envelope, Wait::OnLadder(pause)).await?.is_none() {
+                case.hub.refusals.note(&envelope.routing_key, &problem.text, pause);
+                return Ok(Offered::Waits);
             }
-            Err(error) => {
-                if error.kind() == ErrorKind::Nacked && comes_back_here(case, &envelope) {
-                    wait = Wait::OnLadder(WHILE_FULL);
-                }
-                error.to_string()
-            }
-        };
+        }
         let held_back = held_back.get_or_insert_with(|| HeldBack::new(counters));
         tracing::error!(
             queue = %case.queue.name,
             held_back = held_back.0.held_back.get(),
             prefetch = case.queue.prefetch,
             to = %format_args!("{}:{}", envelope.exchange, envelope.routing_key),
-            problem,
+            problem = problem.text,
             "a copy of a message can't be published yet; the original stays unacknowledged"
         );
         seam::sleep(pause).await;
@@ -325,17 +326,52 @@ async fn offer(case: &Case, counters: &Counters, envelope: Envelope, mut wait: W
     }
 }
 
-/// Whether it goes straight to the queue that its original is from, and may take longer on its way.
-fn comes_back_here(case: &Case, copy: &Envelope) -> bool {
-    let to_own_queue = copy.exchange.is_default() && copy.routing_key == case.queue.name.as_str();
+/// Why the broker does not take a copy.
+struct Problem {
+    text: String,
+    /// Whether it is the queue that the copy goes to: full, gone, or without a leader.
+    is_of_its_queue: bool,
+}
+
+/// Publishes a copy once. An error is one that no repetition mends.
+async fn publish(case: &Case, envelope: &Arc<Envelope>, wait: Wait) -> Result<Option<Problem>, Error> {
+    let span = spans::publish_copy(&case.hub, envelope, &case.queue.name);
+    let sending = async {
+        match wait {
+            Wait::OnLadder(delay) => case.hub.send_later((**envelope).clone(), delay).await,
+            Wait::No | Wait::Here(_) => case.hub.send(Arc::clone(envelope)).await,
+        }
+    };
+    let problem = match sending.instrument(span).await {
+        Ok(Confirmation::Routed) => {
+            if let Wait::No | Wait::Here(_) = wait {
+                case.hub.refusals.forget(&envelope.routing_key);
+            }
+            return Ok(None);
+        }
+        Ok(Confirmation::Unroutable) => {
+            Problem { text: "no queue takes it".to_owned(), is_of_its_queue: true }
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::InvalidName) => {
+            return Err(error);
+        }
+        Err(error) => Problem { text: error.to_string(), is_of_its_queue: error.kind() == ErrorKind::Nacked },
+    };
+    Ok(Some(problem))
+}
+
+/// Whether a copy that goes straight to its queue may take longer on its way.
+fn may_wait(case: &Case, copy: &Envelope, wait: Wait) -> bool {
+    let is_for = |queue: &QueueName| copy.exchange.is_default() && copy.routing_key == queue.as_str();
+    let straight = !matches!(wait, Wait::OnLadder(_));
     // A queue that is gone with this process must not have copies elsewhere.
-    to_own_queue && !case.queue.declaration.exclusive
+    straight && (is_for(&case.queue.dead) || is_for(&case.queue.name) && !case.queue.declaration.exclusive)
 }
 
 /// Publishes a message to the dead letters as it is, without its story.
 pub(super) async fn bury(case: &Case) -> Result<(), Error> {
     let envelope = copies::readdressed(&case.arrival.metadata.envelope, &case.queue.dead)?;
-    offer(case, &Counters::default(), envelope, Wait::No).await
+    offer(case, &Counters::default(), envelope, Wait::No).await.map(|_| ())
 }
 
 /// A message that stays unacknowledged because the broker does not take its copy.
@@ -372,7 +408,7 @@ fn keep(case: &Case, judged: &Judged, settlement: &Settlement) {
     case.hub.history.note(entry, metadata, (outcome, settlement), *took, instance.as_deref());
 }
 
-fn report(case: &Case, entry: &HandlerEntry, settlement: &Settlement) {
+fn report(case: &Case, entry: &HandlerEntry, settlement: &Settlement, offered: Offered) {
     let metadata = &case.arrival.metadata;
     match settlement {
         Settlement::DeadLetter { reason, error, .. } => tracing::error!(
@@ -382,6 +418,7 @@ fn report(case: &Case, entry: &HandlerEntry, settlement: &Settlement) {
             attempt = metadata.attempt(),
             %reason,
             error,
+            waits_for_room = offered == Offered::Waits,
             "the message is with the dead letters"
         ),
         Settlement::Retry { delay, attempt, .. } => {
