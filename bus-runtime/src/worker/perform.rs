@@ -297,7 +297,8 @@ async fn offer(case: &Case, counters: &Counters, envelope: Envelope, mut wait: W
                 Wait::No | Wait::Here(_) => case.hub.send(Arc::clone(&envelope)).await,
             }
         };
-        let sent = sending.instrument(span).await;
+        let sent = sending.instrument(span.clone()).await;
+        spans::sent(&span, &sent);
         let problem = match sent {
             Ok(Confirmation::Routed) => return Ok(()),
             Ok(Confirmation::Unroutable) => "no queue takes it".to_owned(),
