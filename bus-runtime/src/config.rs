@@ -296,6 +296,8 @@ impl Config {
             origins: vars.origins(),
             ..Self::default()
         };
+        #[cfg(feature = "otel")]
+        config.warnings.extend(vars.not_exported().filter(|_| config.traces.exports));
         if let Some(grace) = vars.duration("BUS_SHUTDOWN_GRACE")? {
             config.grace = grace;
         }

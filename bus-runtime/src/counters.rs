@@ -12,9 +12,9 @@ mod ending;
 mod histogram;
 
 pub(crate) use ending::{Ending, Sending};
-#[cfg(feature = "admin")]
-pub(crate) use histogram::Distribution;
 pub(crate) use histogram::Histogram;
+#[cfg(feature = "admin")]
+pub(crate) use histogram::{Distribution, Exemplar};
 
 /// What one handler has done so far, and its breaker. Relaxed: each number is exact, but they are not read at one instant.
 #[derive(Debug, Default)]
@@ -35,6 +35,8 @@ pub(crate) struct Counters {
     pub(crate) breaker: Breaker,
     pub(crate) stuck: Gauge,
     pub(crate) expired: Counter,
+    /// Calls that hold a thread of the runtime.
+    pub(crate) blocking: Gauge,
     /// Messages whose copies the broker does not take: for a retry, or for the dead letters.
     pub(crate) held_back: Gauge,
     /// Attempts that failed, by [`Ending`].

@@ -34,6 +34,7 @@ pub mod transport;
 
 // Handling: from an arrival to a settlement.
 mod arrival;
+mod blocking;
 mod copies;
 mod delivery;
 mod extract;

@@ -139,9 +139,13 @@ pub(crate) fn process_id() -> u64 {
 ///
 /// # Errors
 /// When the system has no thread left.
-#[cfg(feature = "cli")]
 pub(crate) fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     std::thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
+}
+
+/// Lets a thread that is not one of the runtime's wait.
+pub(crate) fn rest(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// Starts a thread that ends before what it borrows.

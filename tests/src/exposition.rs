@@ -15,6 +15,8 @@ struct Sample {
     name: String,
     labels: BTreeMap<String, String>,
     value: f64,
+    /// The trace of one of the times of a bucket.
+    exemplar: Option<String>,
 }
 
 impl Scrape {
@@ -63,7 +65,16 @@ impl Scrape {
                 scrape.kinds.insert(name.to_owned(), kind.to_owned());
             } else {
                 assert!(!line.starts_with('#'), "no other comment: {line}");
-                let sample = Sample::read(line);
+                let (series, exemplar) = match line.split_once(" # ") {
+                    Some((series, exemplar)) => (series, Some(exemplar)),
+                    None => (line, None),
+                };
+                let mut sample = Sample::read(series);
+                if let Some(exemplar) = exemplar {
+                    assert!(counter_suffix == "_total", "only OpenMetrics has exemplars: {line}");
+                    assert!(sample.name.ends_with("_bucket"), "only buckets have exemplars: {line}");
+                    sample.exemplar = Some(sample.exemplar_of(exemplar));
+                }
                 let kind = scrape.kinds.get(&current).expect("a type stands before the first sample");
                 assert!(
                     suffixes(kind, counter_suffix)
@@ -122,6 +133,14 @@ impl Scrape {
         (!values.is_empty()).then(|| values.iter().sum())
     }
 
+    /// The traces that the buckets of a histogram point to.
+    #[must_use]
+    pub fn traces(&self, family: &str) -> Vec<&str> {
+        let bucket = format!("{family}_bucket");
+        let of_family = self.samples.iter().filter(|sample| sample.name == bucket);
+        of_family.filter_map(|sample| sample.exemplar.as_deref()).collect()
+    }
+
     /// Whether any label of any series has this value.
     #[must_use]
     pub fn mentions(&self, text: &str) -> bool {
@@ -150,7 +169,20 @@ impl Sample {
             }
         }
         let value = rest.strip_prefix(' ').expect("a space before the value");
-        Self { name: name.to_owned(), labels, value: value.parse().expect("a number") }
+        Self { name: name.to_owned(), labels, value: value.parse().expect("a number"), exemplar: None }
+    }
+
+    /// Reads `{trace_id="..."} 0.0042 1700000000.000`: a time of this bucket, and when it was.
+    fn exemplar_of(&self, text: &str) -> String {
+        let inside = text.strip_prefix("{trace_id=\"").expect("a trace");
+        let (trace, rest) = inside.split_once("\"} ").expect("the labels end");
+        assert!(trace.len() == 32 && trace.chars().all(|c| c.is_ascii_hexdigit()), "{text}");
+        let (value, at) = rest.split_once(' ').expect("a value and a time");
+        let (value, at): (f64, f64) = (value.parse().expect("a number"), at.parse().expect("a time"));
+        let le = &self.labels["le"];
+        assert!(le == "+Inf" || value <= le.parse().expect("a bound"), "{text} is not of the bucket {le}");
+        assert!(at > 0.0, "{text}");
+        trace.to_owned()
     }
 }
 

@@ -8,6 +8,7 @@ pub mod balance;
 pub mod browser;
 pub mod certificates;
 pub mod code;
+pub mod collector;
 pub mod conformance;
 pub mod equivalence;
 pub mod exposition;

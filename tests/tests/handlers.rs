@@ -222,6 +222,7 @@ on_both! {
     metrics::o5_publishes_and_calls_are_counted,
     metrics::o5_failures_are_counted_by_their_reason,
     levels::o5_levels_rise_and_fall,
+    levels::o5_open_sessions_are_counted,
     levels::o5_a_breaker_is_shown,
     metrics::o5_what_came_back_and_what_was_interrupted,
     levels::a_token_opens_the_metrics,

@@ -178,6 +178,7 @@ pub(super) async fn prepare(
     };
     let running = Arc::new(running);
     levels::watch(&running, app.level_hooks);
+    crate::blocking::watch(&running.plan.handlers.iter().zip(&running.counters).collect::<Vec<_>>());
     let bus = Bus {
         publisher: Publisher::direct(&running.hub),
         running,

@@ -144,6 +144,12 @@ impl Running {
                 status = Status::Degraded;
             }
         }
+        for problem in self.blocking_handlers() {
+            problems.push(problem);
+            if status == Status::Ready {
+                status = Status::Degraded;
+            }
+        }
         if self.is_draining() {
             status = Status::Draining;
             problems = vec!["the app is draining: it takes nothing new".to_owned()];
@@ -166,6 +172,18 @@ impl Running {
         })?;
         let state = counters.breaker.state().as_str();
         Some(format!("queue `{queue}` rests: the breaker of {} is {state}", handler.name))
+    }
+
+    /// Handlers that hold threads of the runtime, which everything else of the app needs.
+    fn blocking_handlers(&self) -> impl Iterator<Item = String> {
+        let handlers = self.plan.handlers.iter().zip(&self.counters);
+        let blocking = handlers.filter(|(_, counters)| counters.blocking.get() > 0);
+        blocking.map(|(handler, _)| {
+            format!(
+                "{} holds a thread of the runtime: it computes, or waits without `.await`; make it a plain `fn`",
+                handler.name
+            )
+        })
     }
 
     /// What is wrong with a queue whose retries or dead letters the broker does not take.

@@ -12,13 +12,15 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use self::fields::{ObjectFields, TextFields};
+use self::fields::{NamedFields, TextFields};
+use self::lines::{JsonLines, TextLines};
 use super::clean::CleanWriter;
 use super::{LogFormat, Options};
 use crate::app::App;
 use crate::config::Config;
 
 mod fields;
+mod lines;
 
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
@@ -41,8 +43,8 @@ pub(super) fn install(app: &App, config: &Config, options: &Options, format: Opt
     let log = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
     let log = match format {
         LogFormat::Pretty => log.pretty().fmt_fields(TextFields).boxed(),
-        LogFormat::Compact => log.compact().fmt_fields(TextFields).boxed(),
-        LogFormat::Json => log.json().flatten_event(true).fmt_fields(ObjectFields).boxed(),
+        LogFormat::Compact => log.fmt_fields(NamedFields).event_format(TextLines).boxed(),
+        LogFormat::Json => log.fmt_fields(NamedFields).event_format(JsonLines).boxed(),
     };
     let discreet = filter_fn(|event| !shows_secrets(event.target(), *event.level()));
     let registry = tracing_subscriber::registry().with(discreet);

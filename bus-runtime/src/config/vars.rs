@@ -169,6 +169,29 @@ impl Vars {
         Ok(traces)
     }
 
+    /// What the variables of OpenTelemetry ask for that `run()` cannot do; it exports all the same, as the standard wants.
+    #[cfg(feature = "otel")]
+    pub(super) fn not_exported(&self) -> impl Iterator<Item = String> {
+        const PROTOCOLS: &[&str] = &["http/protobuf"];
+        const SAMPLERS: &[&str] = &[
+            "always_on",
+            "always_off",
+            "traceidratio",
+            "parentbased_always_on",
+            "parentbased_always_off",
+            "parentbased_traceidratio",
+        ];
+        let known = [
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", PROTOCOLS),
+            ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", PROTOCOLS),
+            ("OTEL_TRACES_SAMPLER", SAMPLERS),
+        ];
+        known.into_iter().filter_map(|(name, known)| {
+            let value = self.get(name).filter(|value| !known.contains(value))?;
+            Some(format!("{} `{value}` is not used; there is {}", self.label(name), known.join(", ")))
+        })
+    }
+
     pub(super) fn supervisor(&self) -> Option<Supervisor> {
         let limit = self.get("WATCHDOG_USEC").and_then(|text| text.parse().ok());
         // Both are inherited by children, whom nobody watches.

@@ -72,13 +72,16 @@ impl Sending {
         [Self::Confirmed, Self::Unroutable, Self::Nacked, Self::TimedOut, Self::Disconnected, Self::Other];
 
     pub(crate) fn of(sent: &Result<(), Error>) -> Self {
-        match sent.as_ref().map_err(Error::kind) {
-            Ok(()) => Self::Confirmed,
-            Err(ErrorKind::Unroutable) => Self::Unroutable,
-            Err(ErrorKind::Nacked) => Self::Nacked,
-            Err(ErrorKind::TimedOut) => Self::TimedOut,
-            Err(ErrorKind::Disconnected) => Self::Disconnected,
-            Err(_) => Self::Other,
+        sent.as_ref().map_or_else(Self::of_error, |()| Self::Confirmed)
+    }
+
+    pub(crate) fn of_error(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::Unroutable => Self::Unroutable,
+            ErrorKind::Nacked => Self::Nacked,
+            ErrorKind::TimedOut => Self::TimedOut,
+            ErrorKind::Disconnected => Self::Disconnected,
+            _ => Self::Other,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
 
 /// The upper bounds of the buckets, in seconds: those that OpenTelemetry advises, and what handlers with a timeout of minutes
 /// need beyond them.
@@ -18,6 +19,16 @@ pub(crate) struct Histogram {
     buckets: [AtomicU64; BUCKETS],
     nanos: AtomicU64,
     mirror: metrics::Histogram,
+    /// Where a trace was sampled: memory is taken by the first.
+    exemplars: OnceLock<Box<Mutex<[Option<Exemplar>; BUCKETS]>>>,
+}
+
+/// One of the times of a bucket, and the trace that shows what took it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Exemplar {
+    pub(crate) trace_id: u128,
+    pub(crate) seconds: f64,
+    pub(crate) at: SystemTime,
 }
 
 impl Default for Histogram {
@@ -29,13 +40,18 @@ impl Default for Histogram {
 impl Histogram {
     /// One that passes on what it is told.
     pub(crate) fn mirrored(mirror: metrics::Histogram) -> Self {
-        Self { buckets: array::from_fn(|_| AtomicU64::new(0)), nanos: AtomicU64::new(0), mirror }
+        Self {
+            buckets: array::from_fn(|_| AtomicU64::new(0)),
+            nanos: AtomicU64::new(0),
+            mirror,
+            exemplars: OnceLock::new(),
+        }
     }
 
     /// Notes a time that stands for so many of its like.
     pub(crate) fn observe(&self, time: Duration, weight: u32) {
         let seconds = time.as_secs_f64();
-        let bucket = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
+        let bucket = bucket(seconds);
         let weight_64 = u64::from(weight);
         if let Some(bucket) = self.buckets.get(bucket) {
             bucket.fetch_add(weight_64, Ordering::Relaxed);
@@ -46,13 +62,34 @@ impl Histogram {
         self.mirror.record_many(seconds, weight as usize);
     }
 
+    /// Notes the trace of a time. One that finds the place taken is left out.
+    pub(crate) fn exemplify(&self, time: Duration, trace_id: u128, at: SystemTime) {
+        let seconds = time.as_secs_f64();
+        let exemplars = self.exemplars.get_or_init(Box::default);
+        if let Ok(mut exemplars) = exemplars.try_lock()
+            && let Some(exemplar) = exemplars.get_mut(bucket(seconds))
+        {
+            *exemplar = Some(Exemplar { trace_id, seconds, at });
+        }
+    }
+
     /// What it holds now.
     pub(crate) fn read(&self) -> Distribution {
         Distribution {
             buckets: array::from_fn(|at| self.buckets[at].load(Ordering::Relaxed)),
             sum: Duration::from_nanos(self.nanos.load(Ordering::Relaxed)).as_secs_f64(),
+            exemplars: self
+                .exemplars
+                .get()
+                .map(|exemplars| *exemplars.lock().unwrap_or_else(PoisonError::into_inner))
+                .unwrap_or_default(),
         }
     }
+}
+
+/// The bucket of a time.
+fn bucket(seconds: f64) -> usize {
+    BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len())
 }
 
 impl metrics::HistogramFn for Histogram {
@@ -70,6 +107,8 @@ pub(crate) struct Distribution {
     buckets: [u64; BUCKETS],
     /// The sum of all times, in seconds.
     pub(crate) sum: f64,
+    /// For each bucket, if there is one.
+    exemplars: [Option<Exemplar>; BUCKETS],
 }
 
 impl Distribution {
@@ -79,7 +118,7 @@ impl Distribution {
     }
 
     /// For each bound how many times were no longer, then how many there were; the last bound is infinite.
-    pub(crate) fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> {
+    pub(crate) fn cumulative(&self) -> impl Iterator<Item = (f64, u64)> + use<> {
         let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
         bounds.zip(self.buckets).scan(0, |sum, (bound, count)| {
             *sum += count;
@@ -89,7 +128,20 @@ impl Distribution {
 
     /// Both together.
     pub(crate) fn with(self, other: Self) -> Self {
-        Self { buckets: array::from_fn(|at| self.buckets[at] + other.buckets[at]), sum: self.sum + other.sum }
+        let newest = |at: usize| {
+            let both = [self.exemplars[at], other.exemplars[at]];
+            both.into_iter().flatten().max_by_key(|exemplar| exemplar.at)
+        };
+        Self {
+            buckets: array::from_fn(|at| self.buckets[at] + other.buckets[at]),
+            sum: self.sum + other.sum,
+            exemplars: array::from_fn(newest),
+        }
+    }
+
+    /// The exemplars of the buckets, in the order of [`cumulative`](Self::cumulative).
+    pub(crate) fn exemplars(&self) -> &[Option<Exemplar>] {
+        &self.exemplars
     }
 
     /// The time that this share of all was no longer than, as far as the buckets tell: what is between two bounds is spread

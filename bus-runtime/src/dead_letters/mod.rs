@@ -11,9 +11,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
+use tracing::{Instrument, Span};
+
 use crate::config::closest;
 use crate::error::{Error, ErrorKind};
 use crate::names::QueueName;
+use crate::observe::spans;
 use crate::seam;
 use crate::topology::{Plan, naming};
 use crate::transport::{Browser, Incoming, Settler, Transport};
@@ -167,26 +170,40 @@ enum Step {
 struct Walk<'a> {
     letters: &'a DeadLetters,
     queues: VecDeque<DeadQueue>,
-    current: Option<(DeadQueue, Box<dyn Browser>)>,
+    current: Option<Current>,
     selection: &'a Selection,
     /// Letters that were looked at, meant or not.
     seen: u64,
 }
 
+/// The queue that a walk is in.
+struct Current {
+    queue: DeadQueue,
+    browser: Box<dyn Browser>,
+    /// What the walk had seen before.
+    seen_before: u64,
+    span: Span,
+}
+
 impl Walk<'_> {
     async fn next(&mut self) -> Result<Step, Error> {
         loop {
-            let Some((queue, browser)) = &mut self.current else {
+            let Some(Current { queue, browser, span, .. }) = &mut self.current else {
                 let Some(queue) = self.queues.pop_front() else { return Ok(Step::End) };
-                match self.letters.transport.browse(&queue.name).await {
-                    Ok(browser) => self.current = Some((queue, browser)),
+                let span = spans::receive(&*self.letters.transport, &queue.name);
+                match self.letters.transport.browse(&queue.name).instrument(span.clone()).await {
+                    Ok(browser) => {
+                        self.current = Some(Current { queue, browser, seen_before: self.seen, span });
+                    }
                     // It was never declared: there can be no letters.
                     Err(error) if error.kind() == ErrorKind::NotFound => {}
                     Err(error) => return Err(error),
                 }
                 continue;
             };
-            let Some(Incoming { envelope, settler, defect, .. }) = browser.next().await? else {
+            let Some(Incoming { envelope, settler, defect, .. }) =
+                browser.next().instrument(span.clone()).await?
+            else {
                 return Ok(Step::EndOfQueue);
             };
             self.seen += 1;
@@ -215,7 +232,10 @@ impl Walk<'_> {
     /// Gives back what was not removed of the queue that is walked through.
     async fn end_queue(&mut self) -> Result<(), Error> {
         match self.current.take() {
-            Some((_, browser)) => browser.close().await,
+            Some(Current { browser, seen_before, span, .. }) => {
+                spans::received(&span, self.seen - seen_before);
+                browser.close().instrument(span).await
+            }
             None => Ok(()),
         }
     }

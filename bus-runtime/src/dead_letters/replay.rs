@@ -299,10 +299,14 @@ impl Run<'_> {
         if let Some(fates) = &mut self.fates {
             fates.expect(&mut envelope);
         }
-        let span = spans::replay(&envelope);
-        let publishing = self.letters.transport.publish(Arc::new(envelope)).instrument(span);
+        let span = spans::replay(&*self.letters.transport, &envelope);
+        let publishing = self.letters.transport.publish(Arc::new(envelope)).instrument(span.clone());
         let id = letter.id;
-        self.sending.push(Box::pin(async move { Sent { id, settler, is_canary, result: publishing.await } }));
+        self.sending.push(Box::pin(async move {
+            let result = publishing.await;
+            spans::sent(&span, &result);
+            Sent { id, settler, is_canary, result }
+        }));
         self.flush(WINDOW - 1).await
     }
 

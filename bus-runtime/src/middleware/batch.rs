@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use super::guard::{instead, limited};
 use super::panicked;
+use crate::blocking;
 use crate::counters::Counters;
 use crate::delivery::Delivery;
 use crate::error::BoxError;
@@ -202,6 +203,7 @@ impl Gatherer {
         let batch = BatchCall::new(Delivery::new(scope.metadata().clone(), Arc::clone(&scope)), items);
         let span = spans::batch(&scope.hub, &self.entry, &deliveries);
         let call = CURRENT.scope(Arc::clone(&scope), async { (self.functions.call)(batch).await });
+        let call = blocking::polled(&self.counters, call);
         let returned = limited(self.entry.timeout, call).instrument(span).await;
         let outcomes = match returned {
             Ok(Ok(outcomes)) => outcomes.map(judged),

@@ -12,7 +12,7 @@ use crate::envelope::header;
 #[cfg(feature = "otel")]
 mod bridge;
 #[cfg(feature = "otel")]
-pub(super) use bridge::{attributes, follow, inject, link};
+pub(super) use bridge::{attributes, follow, inject, link, sampled_trace};
 
 /// A span of somebody, in this process or another.
 #[cfg(any(feature = "otel", test))]
@@ -67,6 +67,11 @@ pub(super) fn link(_span: &Span, _headers: &Headers) {}
 
 #[cfg(not(feature = "otel"))]
 pub(super) fn inject(_span: &Span, _headers: &mut Headers) {}
+
+#[cfg(not(feature = "otel"))]
+pub(super) fn sampled_trace(_span: &Span) -> Option<u128> {
+    None
+}
 
 #[cfg(not(feature = "otel"))]
 pub(super) fn attributes<const N: usize>(

@@ -181,6 +181,22 @@ impl Running {
             }),
             self.per_handler(
                 (
+                    "bus_handler_blocking",
+                    gauge,
+                    "Calls that hold a thread of the runtime for longer than a second, without an `.await`.",
+                ),
+                |_, counters| counters.blocking.get(),
+            ),
+            self.per_handler(
+                (
+                    "bus_messages_held_back",
+                    gauge,
+                    "Messages that stay unacknowledged while the broker takes no copy of them: for a retry, or the dead letters.",
+                ),
+                |_, counters| counters.held_back.get(),
+            ),
+            self.per_handler(
+                (
                     names::CONCURRENCY,
                     gauge,
                     "Messages of the handler's queue that are handled at once, at most.",
@@ -346,7 +362,7 @@ impl Running {
         let connected = status != ConnectionStatus::Disconnected;
         let blocked = matches!(status, ConnectionStatus::Blocked(_));
         vec![
-            one("active_sessions", gauge, "Sessions that are open.", self.hub.meters.sessions.get().into()),
+            one("active_sessions", gauge, "Sessions that are open.", self.hub.sessions.stats().open.into()),
             one(names::CONNECTED, gauge, "1 while the broker can be talked to.", connected.into()),
             one(
                 "bus_broker_reconnects_total",

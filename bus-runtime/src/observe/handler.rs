@@ -2,7 +2,9 @@
 
 use std::array;
 
-use super::{Watch, facade, names};
+use tracing::Span;
+
+use super::{Watch, facade, names, spans};
 use crate::arrival::Arrival;
 use crate::counters::{Counter, Counters, Ending, Histogram};
 use crate::outcome::{DeadLetterReason, Outcome};
@@ -50,11 +52,14 @@ impl Counters {
     }
 
     /// A call has ended.
-    pub(crate) fn end(&self, outcome: &Outcome, arrival: &Arrival, watch: Option<Watch>) {
+    pub(crate) fn end(&self, outcome: &Outcome, arrival: &Arrival, watch: Option<Watch>, span: &Span) {
         let Some(watch) = watch else { return };
         let took = watch.elapsed();
         if let Some(durations) = self.durations.get(Ending::of(outcome) as usize) {
             durations.observe(took, watch.weight);
+            if let Some(trace) = spans::sampled_trace(span) {
+                durations.exemplify(took, trace, seam::wall_clock_at(watch.since + took));
+            }
         }
         if let (true, Some(published)) = (outcome.is_success(), arrival.metadata.published_at()) {
             let now = seam::wall_clock_at(watch.since + took);

@@ -40,8 +40,6 @@ pub(crate) struct Meters {
     exchanges: Vec<ExchangeMeter>,
     elsewhere: ExchangeMeter,
     queues: Vec<Arc<QueueMeters>>,
-    /// Sessions that are open.
-    pub(crate) sessions: Gauge,
     /// Messages that went back to their queues because the app has ended.
     pub(crate) interrupted: Counter,
 }
@@ -180,7 +178,6 @@ impl Meters {
                 .iter()
                 .map(|queue| Arc::new(QueueMeters::new(&queue.name, &queue.dead)))
                 .collect(),
-            sessions: Gauge::default(),
             interrupted: Counter::default(),
         }
     }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use tracing::{Span, field};
 
+use super::address::Address;
 use super::context;
 use super::traces::TraceParent;
 use crate::arrival::Arrival;
@@ -15,11 +16,11 @@ use crate::delivery::{Delivery, Metadata};
 use crate::envelope::Envelope;
 use crate::error::Error;
 use crate::hub::Hub;
-use crate::outcome::Outcome;
+use crate::outcome::{DeadLetterReason, Outcome};
 use crate::publish::Draft;
 use crate::settle::Settlement;
-use crate::topology::HandlerEntry;
-use crate::transport::Verdict;
+use crate::topology::{HandlerEntry, naming};
+use crate::transport::{Transport, Verdict};
 
 /// Spans that are for traces, and nothing to a log.
 pub(crate) const TARGET: &str = "bus_runtime::spans";
@@ -30,9 +31,11 @@ pub(crate) enum Attribute<'a> {
     Text(Option<&'a str>),
     Owned(String),
     Number(Option<i64>),
+    /// Left out when it does not hold.
+    Flag(bool),
 }
 
-use Attribute::{Number, Owned, Text};
+use Attribute::{Flag, Number, Owned, Text};
 
 /// Parts of a destination, with colons between those that there are.
 struct Joined<'a, const N: usize>([&'a str; N]);
@@ -52,22 +55,44 @@ fn destination(metadata: &Metadata) -> String {
     Joined([metadata.exchange().as_str(), key, queue]).to_string()
 }
 
-/// Where a handler's messages come from, whatever their keys.
-fn template(entry: &HandlerEntry) -> Joined<'_, 3> {
+/// Where a handler's messages come from, whatever their keys and whichever process it is.
+fn template<'a>(hub: &Hub, entry: &'a HandlerEntry) -> Joined<'a, 3> {
     let key = entry.keys.first().map_or("", |key| key.key.as_str());
-    Joined([entry.exchange.as_str(), key, entry.queue.as_str()])
+    let queue = if is_temporary(hub, entry) { "" } else { entry.queue.as_str() };
+    Joined([entry.exchange.as_str(), key, queue])
+}
+
+/// Whether a handler's queue ends with this process, or with a session: each has a name of its own.
+fn is_temporary(hub: &Hub, entry: &HandlerEntry) -> bool {
+    entry.queue.ends_with(&hub.settings.instance) || naming::is_run_time(&entry.queue)
+}
+
+/// Where the messages of a span about a handler are from.
+fn source(span: &Span, hub: &Hub, entry: &HandlerEntry, name: String) {
+    context::attributes(
+        span,
+        [
+            ("messaging.destination.name", Owned(name)),
+            ("messaging.destination.template", Owned(template(hub, entry).to_string())),
+            ("messaging.destination.temporary", Flag(is_temporary(hub, entry))),
+        ],
+    );
+}
+
+/// What every span of a worker says.
+fn common(span: &Span, hub: &Hub, name: &'static str, kind: &'static str) {
+    operation(span, &hub.address, name, kind);
+    context::attributes(span, [("messaging.client.id", Text(Some(&hub.worker)))]);
 }
 
 /// What every span says.
-fn common(span: &Span, hub: &Hub, name: &'static str, kind: &'static str) {
-    let address = &hub.address;
+fn operation(span: &Span, address: &Address, name: &'static str, kind: &'static str) {
     context::attributes(
         span,
         [
             ("messaging.system", Text(Some(address.system))),
             ("messaging.operation.name", Text(Some(name))),
             ("messaging.operation.type", Text(Some(kind))),
-            ("messaging.client.id", Text(Some(&hub.worker))),
             ("server.address", Text(address.host.as_deref())),
             ("server.port", Number(address.port.map(i64::from))),
         ],
@@ -90,7 +115,7 @@ pub(crate) fn consume(hub: &Hub, entry: &HandlerEntry, arrival: &Arrival, instan
     let metadata = &arrival.metadata;
     let span = tracing::info_span!(
         "consume",
-        otel.name = %format_args!("consume {}", template(entry)),
+        otel.name = %format_args!("consume {}", template(hub, entry)),
         otel.kind = "consumer",
         otel.status_code = field::Empty,
         handler = entry.name,
@@ -107,11 +132,10 @@ pub(crate) fn consume(hub: &Hub, entry: &HandlerEntry, arrival: &Arrival, instan
     }
     common(&span, hub, "consume", "process");
     about(&span, &metadata.envelope, metadata.correlation_id());
+    source(&span, hub, entry, destination(metadata));
     context::attributes(
         &span,
         [
-            ("messaging.destination.name", Owned(destination(metadata))),
-            ("messaging.destination.template", Owned(template(entry).to_string())),
             ("messaging.rabbitmq.destination.routing_key", Text(Some(metadata.routing_key()))),
             ("messaging.rabbitmq.message.delivery_tag", Number(arrival.delivery_tag)),
             ("bus.handler.name", Text(Some(&entry.name))),
@@ -122,6 +146,11 @@ pub(crate) fn consume(hub: &Hub, entry: &HandlerEntry, arrival: &Arrival, instan
         ],
     );
     span
+}
+
+/// The trace of a span that is exported.
+pub(super) fn sampled_trace(span: &Span) -> Option<u128> {
+    if span.is_disabled() { None } else { context::sampled_trace(span) }
 }
 
 /// What became of a call.
@@ -137,6 +166,7 @@ pub(crate) fn judged(span: &Span, outcome: &Outcome) {
 pub(crate) fn settled(span: &Span, settlement: &Settlement) {
     let outcome = match settlement {
         Settlement::Ack => "ack",
+        Settlement::DeadLetter { reason: DeadLetterReason::Rejected, .. } => "reject",
         Settlement::Retry { .. } | Settlement::Requeue { .. } => "retry",
         Settlement::DeadLetter { .. } => "dead_letter",
         Settlement::Discard => "drop",
@@ -188,10 +218,10 @@ pub(crate) fn publish(hub: &Hub, draft: &mut Draft) -> Span {
 }
 
 /// How a publish ended.
-pub(crate) fn sent(span: &Span, sent: &Result<(), Error>) {
-    if !span.is_disabled() && sent.is_err() {
+pub(crate) fn sent<T>(span: &Span, sent: &Result<T, Error>) {
+    if let (false, Err(error)) = (span.is_disabled(), sent) {
         span.record("otel.status_code", "ERROR");
-        context::attributes(span, [("error.type", Text(Some(Sending::of(sent).as_str())))]);
+        context::attributes(span, [("error.type", Text(Some(Sending::of_error(error).as_str())))]);
     }
 }
 
@@ -211,18 +241,37 @@ pub(crate) fn publish_copy(hub: &Hub, copy: &Envelope, queue: &str) -> Span {
 }
 
 /// The publishing of a dead letter that somebody replays: in the trace of the message, whoever publishes it.
-pub(crate) fn replay(copy: &Envelope) -> Span {
+pub(crate) fn replay(transport: &dyn Transport, copy: &Envelope) -> Span {
     let span = publishing(&*copy.routing_key);
     if !span.is_disabled() {
         context::follow(&span, &copy.headers, TraceParent::Child);
-        let named = [
-            ("messaging.operation.name", Text(Some("publish"))),
-            ("messaging.operation.type", Text(Some("send"))),
-        ];
-        context::attributes(&span, named);
+        operation(&span, &Address::of(&transport.describe()), "publish", "send");
         published(&span, copy, Some(copy.routing_key.to_string()));
     }
     span
+}
+
+/// Taking messages out of a queue without consuming it: a walk through dead letters, or what is queued at this moment.
+pub(crate) fn receive(transport: &dyn Transport, queue: &str) -> Span {
+    let span = tracing::info_span!(
+        target: TARGET,
+        "receive",
+        otel.name = %format_args!("receive {queue}"),
+        otel.kind = "client",
+        otel.status_code = field::Empty,
+    );
+    if !span.is_disabled() {
+        operation(&span, &Address::of(&transport.describe()), "receive", "receive");
+        context::attributes(&span, [("messaging.destination.name", Text(Some(queue)))]);
+    }
+    span
+}
+
+/// How many messages were taken.
+pub(crate) fn received(span: &Span, count: u64) {
+    if !span.is_disabled() {
+        context::attributes(span, [("messaging.batch.message_count", Number(i64::try_from(count).ok()))]);
+    }
 }
 
 /// Telling the broker what became of a message, after a call of its handler if there was one.
@@ -230,9 +279,10 @@ pub(crate) fn settle(
     hub: &Hub,
     call: &Span,
     entry: &HandlerEntry,
-    metadata: &Metadata,
+    arrival: &Arrival,
     verdict: Verdict,
 ) -> Span {
+    let metadata = &arrival.metadata;
     if !hub.traces.settle_spans {
         return Span::none();
     }
@@ -245,7 +295,7 @@ pub(crate) fn settle(
         target: TARGET,
         parent: call,
         "settle",
-        otel.name = %format_args!("{name} {}", template(entry)),
+        otel.name = %format_args!("{name} {}", template(hub, entry)),
         otel.kind = "client",
     );
     if span.is_disabled() {
@@ -256,11 +306,12 @@ pub(crate) fn settle(
     }
     common(&span, hub, name, "settle");
     about(&span, &metadata.envelope, metadata.correlation_id());
+    source(&span, hub, entry, destination(metadata));
     context::attributes(
         &span,
         [
-            ("messaging.destination.name", Owned(destination(metadata))),
-            ("messaging.destination.template", Owned(template(entry).to_string())),
+            ("messaging.rabbitmq.destination.routing_key", Text(Some(metadata.routing_key()))),
+            ("messaging.rabbitmq.message.delivery_tag", Number(arrival.delivery_tag)),
         ],
     );
     span
@@ -270,7 +321,7 @@ pub(crate) fn settle(
 pub(crate) fn batch(hub: &Hub, entry: &HandlerEntry, messages: &[Delivery]) -> Span {
     let span = tracing::info_span!(
         "batch",
-        otel.name = %format_args!("consume {}", template(entry)),
+        otel.name = %format_args!("consume {}", template(hub, entry)),
         otel.kind = "consumer",
         handler = entry.name,
         messages = messages.len(),
@@ -282,13 +333,7 @@ pub(crate) fn batch(hub: &Hub, entry: &HandlerEntry, messages: &[Delivery]) -> S
         messages.iter().for_each(|message| context::link(&span, message.metadata().headers()));
     }
     common(&span, hub, "consume", "process");
-    context::attributes(
-        &span,
-        [
-            ("messaging.destination.name", Owned(template(entry).to_string())),
-            ("messaging.destination.template", Owned(template(entry).to_string())),
-            ("messaging.batch.message_count", Number(i64::try_from(messages.len()).ok())),
-        ],
-    );
+    source(&span, hub, entry, template(hub, entry).to_string());
+    received(&span, messages.len() as u64);
     span
 }

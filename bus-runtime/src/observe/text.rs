@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
 use super::series::{Family, Kind, Series, Value};
+use crate::counters::Exemplar;
 
 /// Which text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,14 +80,23 @@ fn write_series(text: &mut String, name: &str, series: &Series, exposition: Expo
         Value::Number(number) => writeln!(text, "{name}{braced} {number}"),
         Value::Distribution(distribution) => {
             let comma = if labels.is_empty() { "" } else { "," };
-            for (bound, count) in distribution.cumulative() {
+            for ((bound, count), exemplar) in distribution.cumulative().zip(distribution.exemplars()) {
                 let le = bound_text(bound, exposition);
-                let _ = writeln!(text, "{name}_bucket{{{labels}{comma}le=\"{le}\"}} {count}");
+                let exemplar = exemplar.filter(|_| exposition == Exposition::OpenMetrics).map(pointer);
+                let exemplar = exemplar.unwrap_or_default();
+                let _ = writeln!(text, "{name}_bucket{{{labels}{comma}le=\"{le}\"}} {count}{exemplar}");
             }
             let _ = writeln!(text, "{name}_sum{braced} {}", distribution.sum);
             writeln!(text, "{name}_count{braced} {}", distribution.count())
         }
     };
+}
+
+/// An exemplar, as it stands behind its bucket.
+fn pointer(exemplar: Exemplar) -> String {
+    let Exemplar { trace_id, seconds, at } = exemplar;
+    let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    format!(" # {{trace_id=\"{trace_id:032x}\"}} {seconds:?} {at:.3}")
 }
 
 /// A bound as text. OpenMetrics has one way to write a number.
@@ -119,6 +130,8 @@ mod tests {
     fn families() -> Vec<Family> {
         let histogram = Histogram::default();
         histogram.observe(Duration::from_secs(1), 1);
+        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(2_500);
+        histogram.exemplify(Duration::from_secs(1), 0xabc, at);
         vec![
             Family::new("sent_total", Kind::Counter, "What \"was\" sent.").with([("to", "a\\\"b\n")], 3),
             Family::new("level", Kind::Gauge, "How high.").with([("unset", "")], 0.5),
@@ -154,7 +167,10 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[..2], [r#"# HELP sent What \"was\" sent."#, "# TYPE sent counter"]);
         assert!(lines.contains(&r#"sent_total{to="a\\\"b\n"} 3"#), "{text}");
-        assert!(lines.contains(&r#"time_seconds_bucket{of="x",le="1.0"} 1"#), "{text}");
+        let exemplar = "# {trace_id=\"00000000000000000000000000000abc\"} 1.0 2.500";
+        let bucket = format!("time_seconds_bucket{{of=\"x\",le=\"1.0\"}} 1 {exemplar}");
+        assert!(lines.contains(&&*bucket), "{text}");
+        assert!(lines.contains(&r#"time_seconds_bucket{of="x",le="2.5"} 1"#), "{text}");
         assert!(lines.contains(&"# TYPE build info"), "{text}");
         assert!(lines.contains(&r#"build_info{version="1"} 1"#), "{text}");
         assert_eq!(lines.last(), Some(&"# EOF"));

@@ -14,6 +14,7 @@ use super::instances::InstanceCalls;
 use super::member::Stack;
 use super::stuck::Stuck;
 use crate::arrival::Arrival;
+use crate::blocking;
 use crate::breaker::BreakerState;
 use crate::counters::{Counters, Ending};
 use crate::delivery::Delivery;
@@ -190,7 +191,8 @@ async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<
     let began = hub.history.is_kept().then(crate::seam::now);
     let span = spans::consume(hub, &entry, arrival, instance.as_deref());
     let told = commands::begin(hub, &entry, arrival);
-    let guarded = AssertUnwindSafe(CURRENT.scope(Arc::clone(&scope), future)).catch_unwind();
+    let call = blocking::polled(&counters, CURRENT.scope(Arc::clone(&scope), future));
+    let guarded = AssertUnwindSafe(call).catch_unwind();
     let mut outcome = match guarded.instrument(span.clone()).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(error)) => judged(Outcome::Failed(HandlerError::new(error))),
@@ -200,7 +202,7 @@ async fn run_permitted(hub: &Arc<Hub>, arrival: &Arrival, call: Call) -> Option<
     if scope.is_interrupted() {
         return None;
     }
-    counters.end(&outcome, arrival, watch);
+    counters.end(&outcome, arrival, watch, &span);
     let took = began.map(|began| began.elapsed());
     let stuck = scope.goes_on().map(|returned| Stuck::new(&entry, &counters, returned));
     let Closed { drafts, sent, acknowledged } = scope.close();

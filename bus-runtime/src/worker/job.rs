@@ -246,7 +246,7 @@ impl Case {
     /// Tells the broker what became of the message, after a call if there was one.
     fn settle(&self, verdict: Verdict, call: &Span) {
         let span = match self.queue.members.first() {
-            Some(entry) => spans::settle(&self.hub, call, entry, &self.arrival.metadata, verdict),
+            Some(entry) => spans::settle(&self.hub, call, entry, &self.arrival, verdict),
             None => Span::none(),
         };
         span.in_scope(|| self.right.settle(verdict));

@@ -8,10 +8,14 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+#[cfg(feature = "cli")]
+use tracing::Instrument;
 
 use crate::error::Error;
 use crate::hub::Hub;
 use crate::observe::QueueMeters;
+#[cfg(feature = "cli")]
+use crate::observe::spans;
 use crate::seam;
 use crate::topology::QueueEntry;
 use crate::transport::{BoxFuture, ConsumeOptions, Consumer, Incoming};
@@ -282,7 +286,9 @@ impl Worker {
                 member.ready().await;
             }
             self.pace.turn().await;
-            let Some(incoming) = self.hub.transport.get(&self.queue.name).await? else { break };
+            let transport = &self.hub.transport;
+            let span = spans::receive(&**transport, &self.queue.name);
+            let Some(incoming) = transport.get(&self.queue.name).instrument(span).await? else { break };
             self.pace.step();
             taken += 1;
             self.begin(incoming, slot).await;

@@ -342,7 +342,9 @@ async fn publish(case: &Case, envelope: &Arc<Envelope>, wait: Wait) -> Result<Op
             Wait::No | Wait::Here(_) => case.hub.send(Arc::clone(envelope)).await,
         }
     };
-    let problem = match sending.instrument(span).await {
+    let sent = sending.instrument(span.clone()).await;
+    spans::sent(&span, &sent);
+    let problem = match sent {
         Ok(Confirmation::Routed) => {
             if let Wait::No | Wait::Here(_) = wait {
                 case.hub.refusals.forget(&envelope.routing_key);

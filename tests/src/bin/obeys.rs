@@ -98,6 +98,7 @@ async fn carry_out(
 ) -> Result<Outcome, BoxError> {
     let Order { id, does, ms } = order;
     say(&format!("begun {id} {attempt}"));
+    tracing::info!(id, "carrying out");
     let time = Duration::from_millis(ms);
     match does {
         Deed::Hangs => std::future::pending().await,

@@ -72,6 +72,24 @@ pub(crate) mod o5_levels_rise_and_fall {
     }
 }
 
+pub(crate) mod o5_open_sessions_are_counted {
+    use super::*;
+
+    #[react("metrics.session")]
+    async fn bystander() {}
+
+    pub(crate) async fn run(arena: Arena) {
+        let (bus, at) = start(arena.app(module_path!())).await;
+        let (one, other) = (bus.session("one").await.unwrap(), bus.session("other").await.unwrap());
+        drop(until(at, "active_sessions", &[], 2.0).await);
+        one.end().await;
+        drop(until(at, "active_sessions", &[], 1.0).await);
+        drop(other);
+        drop(until(at, "active_sessions", &[], 0.0).await);
+        bus.shutdown().await;
+    }
+}
+
 pub(crate) mod o5_a_breaker_is_shown {
     use super::*;
 

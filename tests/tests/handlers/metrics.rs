@@ -110,6 +110,8 @@ pub(crate) mod o5_every_metric_is_there_before_the_first_message {
         ("bus_message_critical_time_seconds_count", &[("handler", "on_saved")]),
         ("bus_message_queue_time_seconds_count", &[("handler", "on_saved")]),
         ("bus_handler_in_flight", &[("handler", "on_saved")]),
+        ("bus_handler_blocking", &[("handler", "on_saved")]),
+        ("bus_messages_held_back", &[("handler", "on_saved")]),
         ("bus_handler_timeouts_total", &[("handler", "on_saved")]),
         ("bus_handler_panics_total", &[("handler", "on_saved")]),
         ("bus_retries_total", &[("handler", "on_saved"), ("delay", "immediate")]),
@@ -157,9 +159,15 @@ pub(crate) mod o5_every_metric_is_there_before_the_first_message {
             assert_eq!(dead, Some(0.0), "{}", queue.dead);
         }
         #[cfg(target_os = "linux")]
-        for name in
-            ["cpu_seconds_total", "resident_memory_bytes", "open_fds", "start_time_seconds", "threads"]
-        {
+        for name in [
+            "cpu_seconds_total",
+            "resident_memory_bytes",
+            "virtual_memory_bytes",
+            "open_fds",
+            "max_fds",
+            "start_time_seconds",
+            "threads",
+        ] {
             assert!(first.value(&format!("process_{name}"), &[]).is_some_and(|value| value > 0.0), "{name}");
         }
         let open = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5";

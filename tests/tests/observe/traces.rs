@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bus_runtime::AdminPort;
 use bus_runtime::dead_letters::{Control, Replay, Selection};
 use bus_runtime::prelude::*;
 use bus_tests::arena::{Arena, Calls};
+use bus_tests::exposition::Scrape;
+use bus_tests::http::ask;
 use opentelemetry::trace::{SpanKind, Status, TracerProvider};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
@@ -76,7 +79,15 @@ async fn o6_the_life_of_a_message_is_one_trace() {
     let names: Vec<_> = all.iter().map(|span| span.name.to_string()).collect();
     let published = &kept.named("publish react")[0];
     let trace = published.span_context.trace_id();
-    assert!(all.iter().all(|span| span.span_context.trace_id() == trace), "{names:?}");
+    // A look at a queue is of no message.
+    let (looks, of_message): (Vec<_>, Vec<_>) =
+        all.iter().partition(|span| span.name.starts_with("receive "));
+    assert!(of_message.iter().all(|span| span.span_context.trace_id() == trace), "{names:?}");
+    let look = format!("receive {}", queue.dead);
+    let look = looks.into_iter().find(|span| span.name == look).expect("the replay looks at the letters");
+    assert_eq!(look.span_kind, SpanKind::Client);
+    assert_eq!(attribute(look, "messaging.operation.type").as_deref(), Some("receive"));
+    assert_eq!(attribute(look, "messaging.batch.message_count").as_deref(), Some("1"));
     assert_eq!(
         (&published.span_kind, attribute(published, "messaging.destination.name").as_deref()),
         (&SpanKind::Producer, Some("react:traces.home"))
@@ -160,5 +171,32 @@ async fn o6_a_trace_of_the_user_stays() {
     calls.until(2).await;
     assert_eq!(calls.all(), [THEIRS, "a=1"]);
     bus.settled().await.expect("settled");
+    bus.shutdown().await;
+}
+
+#[react("traces-timed")]
+async fn timed() {}
+
+/// What took long in a histogram is found among the traces.
+#[tokio::test]
+async fn o6_a_time_points_to_its_trace() {
+    let kept = Kept::default();
+    let provider = SdkTracerProvider::builder().with_simple_exporter(kept.clone()).build();
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test")).with_location(false);
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+    let arena = Arena::embedded();
+    let mut config = arena.config();
+    config.http = Some(AdminPort::parse("127.0.0.1:0").expect("an address"));
+    let bus =
+        arena.app(module_path!()).config(config).state(Calls::default()).start().await.expect("it starts");
+    bus.react("traces-timed", &()).await.expect("published");
+    bus.settled().await.expect("settled");
+    let at = bus.admin_address().expect("it listens");
+    let (_, _, text) = ask(at, "/metrics", &[("Accept", "application/openmetrics-text")]).await;
+    let scraped = Scrape::open_metrics(&text);
+    let trace = kept.named("publish react")[0].span_context.trace_id().to_string();
+    assert_eq!(scraped.traces("event_processing_duration_seconds"), [trace]);
+    let (_, _, text) = ask(at, "/metrics", &[]).await;
+    drop(Scrape::prometheus(&text));
     bus.shutdown().await;
 }

@@ -63,6 +63,14 @@ pub(in super::super) fn inject(span: &Span, headers: &mut Headers) {
     }
 }
 
+/// The trace that a span belongs to, when somebody will see it.
+pub(in super::super) fn sampled_trace(span: &Span) -> Option<u128> {
+    let context = span.context();
+    let current = context.span().span_context().clone();
+    let is_seen = current.is_valid() && current.is_sampled();
+    is_seen.then(|| u128::from_be_bytes(current.trace_id().to_bytes()))
+}
+
 /// Gives a span attributes that are for traces alone: no log shows them.
 pub(in super::super) fn attributes<const N: usize>(
     span: &Span,
@@ -73,7 +81,8 @@ pub(in super::super) fn attributes<const N: usize>(
             Attribute::Text(Some(text)) if !text.is_empty() => span.set_attribute(name, text.to_owned()),
             Attribute::Owned(text) => span.set_attribute(name, text),
             Attribute::Number(Some(number)) => span.set_attribute(name, number),
-            Attribute::Text(_) | Attribute::Number(None) => {}
+            Attribute::Flag(true) => span.set_attribute(name, true),
+            Attribute::Text(_) | Attribute::Number(None) | Attribute::Flag(false) => {}
         }
     }
 }
