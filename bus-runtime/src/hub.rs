@@ -29,7 +29,7 @@ use crate::shutdown::Shutdown;
 use crate::topology::{PlanSettings, delay, naming};
 use crate::transport::{Confirmation, Transport};
 use crate::witness::Witness;
-use crate::worker::{InFlight, Locals, Telling, Valves};
+use crate::worker::{Budget, InFlight, Locals, Telling, Valves};
 
 /// Publishes that may wait for their confirm at once: enough to hide the round trip, and an end to the memory they hold.
 pub(crate) const IN_FLIGHT_MAX: usize = 1024;
@@ -72,6 +72,8 @@ pub(crate) struct Hub {
     pub(crate) history: History,
     /// The queues that are paused.
     pub(crate) valves: Valves,
+    /// The messages that may be taken still.
+    pub(crate) budget: Budget,
     published: AtomicU64,
     unroutable: AtomicU64,
     window: Semaphore,
@@ -121,6 +123,7 @@ impl Hub {
             traces: TraceSettings::default(),
             history: History::for_port(None, 0),
             valves: Valves::default(),
+            budget: Budget::default(),
             published: AtomicU64::new(0),
             unroutable: AtomicU64::new(0),
             window: Semaphore::new(IN_FLIGHT_MAX),

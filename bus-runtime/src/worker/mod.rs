@@ -18,6 +18,7 @@ use crate::transport::{BoxFuture, ConsumeOptions, Consumer, Incoming};
 
 mod bench;
 mod brake;
+mod budget;
 mod call;
 mod commands;
 mod drain;
@@ -39,6 +40,7 @@ mod suspects;
 mod telling;
 mod valve;
 
+pub(crate) use budget::Budget;
 pub use commands::{CommandFinished, CommandStarted};
 pub(crate) use drain::close_timeout;
 #[cfg(feature = "cli")]
@@ -172,6 +174,11 @@ impl Worker {
                 },
             };
             match next {
+                Some(Ok((incoming, _))) if !self.hub.budget.take() => {
+                    self.in_hand = Some(incoming);
+                    phase::drains(&mut phase).await;
+                    break;
+                }
                 Some(Ok((incoming, slot))) if suspects::is_suspect(&incoming) => {
                     drop(slot);
                     consumer = match self.one_at_a_time(consumer, incoming, &mut phase).await {
@@ -276,7 +283,7 @@ impl Worker {
     ) -> Result<(usize, usize), Error> {
         let mut taken = 0;
         let brake = Brake::of(&self.members);
-        while !phase.borrow().is_draining() && !brake.is_pulled() {
+        while !phase.borrow().is_draining() && !brake.is_pulled() && !self.hub.budget.is_spent() {
             let Some((slot, _)) = free(&self.room).await else { break };
             for member in &mut self.members {
                 member.ready().await;
@@ -284,6 +291,7 @@ impl Worker {
             self.pace.turn().await;
             let Some(incoming) = self.hub.transport.get(&self.queue.name).await? else { break };
             self.pace.step();
+            self.hub.budget.take();
             taken += 1;
             self.begin(incoming, slot).await;
         }
