@@ -1,7 +1,7 @@
 //! Settings from the environment, from `.env` and from the configuration file. The only place that reads them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::admin::AdminPort;
@@ -19,12 +19,16 @@ mod access;
 mod document;
 mod file;
 mod overrides;
+#[cfg(feature = "cli")]
+mod process;
 #[cfg(feature = "testing")]
 mod seeds;
 #[cfg(feature = "cli")]
 mod settings;
 mod vars;
 
+#[cfg(feature = "cli")]
+pub(crate) use process::{arguments, package, wants_colours};
 #[cfg(feature = "testing")]
 pub(crate) use seeds::simulation_seeds;
 #[cfg(feature = "cli")]
@@ -134,6 +138,10 @@ pub struct Config {
     pub supervisor: Option<Supervisor>,
     /// Names and defaults of what is declared: `BUS_EXCHANGE`, `BUS_TIMEOUT`, `BUS_CONCURRENCY`, `BUS_PREFETCH`.
     pub plan: PlanSettings,
+    /// Whether `run` builds the program anew and restarts it when a source changes: `RELOAD`.
+    pub reload: bool,
+    /// The folder of the sources that `run --reload` looks at: `SRC_DIR`; `src` of the package without it.
+    pub src_dir: Option<PathBuf>,
     /// How results are printed: `BUS_OUTPUT`.
     pub output: Option<String>,
     /// How the log is printed: `BUS_LOG_FORMAT`.
@@ -186,6 +194,8 @@ impl Default for Config {
             http_access: HttpAccess::default(),
             supervisor: None,
             plan: PlanSettings::default(),
+            reload: false,
+            src_dir: None,
             output: None,
             log_format: None,
             warnings: Vec::new(),
@@ -290,6 +300,8 @@ impl Config {
             traces: vars.traces()?,
             http_access: HttpAccess::of(vars)?,
             supervisor: vars.supervisor(),
+            reload: vars.flag("RELOAD")?,
+            src_dir: vars.get("SRC_DIR").map(PathBuf::from),
             output: vars.get("BUS_OUTPUT").map(str::to_owned),
             log_format: vars.get("BUS_LOG_FORMAT").map(str::to_owned),
             warnings: vars.unused(),
@@ -349,8 +361,8 @@ impl Config {
     pub(crate) fn rebased(mut self, from: &Self, onto: &Self) -> Self {
         rebase!(Config self, from, onto;
             broker_url, broker_from, require_broker, handlers, exclude, groups, wait_for_broker, grace, ack_timeout,
-            publish_timeout, declare, management_url, tls, http, http_access, metrics, traces, supervisor, output,
-            log_format;
+            publish_timeout, declare, management_url, tls, http, http_access, metrics, traces, supervisor, reload,
+            src_dir, output, log_format;
             but plan, warnings, origins);
         rebase!(PlanSettings self.plan, from.plan, onto.plan;
             prefix, audit, react, messages, timeout, retry, concurrency, prefetch, overrides, instance; but);

@@ -30,7 +30,7 @@ use crate::shutdown::Shutdown;
 use crate::topology::{PlanSettings, delay, naming};
 use crate::transport::{Confirmation, Transport};
 use crate::witness::Witness;
-use crate::worker::{InFlight, Locals, Telling, Valves};
+use crate::worker::{Budget, InFlight, Locals, Telling, Valves};
 
 /// Publishes that may wait for their confirm at once: enough to hide the round trip, and an end to the memory they hold.
 pub(crate) const IN_FLIGHT_MAX: usize = 1024;
@@ -75,6 +75,8 @@ pub(crate) struct Hub {
     pub(crate) valves: Valves,
     /// The queues that take no messages.
     pub(crate) refusals: Refusals,
+    /// The messages that may be taken still.
+    pub(crate) budget: Budget,
     published: AtomicU64,
     unroutable: AtomicU64,
     window: Semaphore,
@@ -125,6 +127,7 @@ impl Hub {
             history: History::for_port(None, 0),
             valves: Valves::default(),
             refusals: Refusals::default(),
+            budget: Budget::default(),
             published: AtomicU64::new(0),
             unroutable: AtomicU64::new(0),
             window: Semaphore::new(IN_FLIGHT_MAX),

@@ -10,6 +10,10 @@ mod documents;
 #[path = "command_line/operating.rs"]
 mod operating;
 
+#[cfg(unix)]
+#[path = "command_line/starting.rs"]
+mod starting;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 

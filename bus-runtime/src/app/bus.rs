@@ -154,6 +154,10 @@ pub(super) async fn prepare(
     }
     hub.pressure = Pressure::of(&plan);
     hub.idempotency = app.idempotency;
+    #[cfg(feature = "cli")]
+    {
+        hub.budget = worker::Budget::of(app.max_messages);
+    }
     let types = message_types(&plan);
     hub.traces = config.traces;
     hub.meters = Meters::new(&plan, &config.plan, &types, config.metrics.one_of);

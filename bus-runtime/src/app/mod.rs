@@ -74,6 +74,9 @@ pub struct App {
     witness: Option<Arc<dyn Witness>>,
     level_hooks: LevelHooks,
     idempotency: Idempotency,
+    /// How many messages it takes before it ends; `None` is any number.
+    #[cfg(feature = "cli")]
+    pub(crate) max_messages: Option<u64>,
 }
 
 /// Where the handlers come from.
@@ -100,6 +103,8 @@ pub fn app() -> App {
         witness: None,
         level_hooks: LevelHooks::default(),
         idempotency: Idempotency::default(),
+        #[cfg(feature = "cli")]
+        max_messages: None,
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::colour::Stream;
+use super::snippet::{self, Shown};
 use super::{Output, report};
 use crate::app::App;
 use crate::check::{Finding, Lock, Severity};
@@ -139,14 +141,15 @@ fn counted(count: usize, noun: &str) -> String {
 /// A finding as an error is printed.
 fn render(finding: &Finding) -> String {
     let Finding { code, severity, message, places, help } = finding;
-    let mut text = format!("{}[{code}]: {message}\n", severity.as_str());
-    for (place, label) in places {
-        text.push_str(&format!("  --> {place}  {label}\n"));
-    }
-    if !help.is_empty() {
-        text.push_str(&format!("  help: {}\n", help.replace('\n', "\n        ")));
-    }
-    text
+    let shown = Shown {
+        severity: *severity,
+        code,
+        message: message.clone(),
+        places,
+        causes: Vec::new(),
+        help: (!help.is_empty()).then_some(help.as_str()),
+    };
+    snippet::render(&shown, Stream::Out)
 }
 
 fn document(findings: &[Finding]) -> String {

@@ -15,6 +15,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 use self::fields::{NamedFields, TextFields};
 use self::lines::{JsonLines, TextLines};
 use super::clean::CleanWriter;
+use super::colour::{self, Stream};
 use super::{LogFormat, Options};
 use crate::app::App;
 use crate::config::Config;
@@ -38,7 +39,7 @@ pub(super) fn install(app: &App, config: &Config, options: &Options, format: Opt
         (false, _) => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let colours = std::io::stderr().is_terminal();
+    let colours = format != LogFormat::Json && colour::is_wanted(Stream::Err);
     let writer = move || CleanWriter { to: std::io::stderr(), format, colours };
     let log = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
     let log = match format {

@@ -5,16 +5,19 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use self::colour::Colour;
 use crate::app::App;
 use crate::broker_url::BrokerUrl;
 use crate::config::{Config, parse_duration};
 use crate::error::{Error, ErrorKind};
 
 mod banner;
+mod bench;
 mod call;
 mod check;
 mod clean;
 mod codes;
+mod colour;
 mod completions;
 pub(crate) mod config;
 mod describe;
@@ -28,12 +31,17 @@ mod handlers;
 mod health;
 mod log;
 mod notify;
+mod progress;
 mod publish;
 mod queues;
+#[cfg(unix)]
+mod reload;
 mod report;
+mod request;
 mod run;
 mod setup;
 mod signals;
+mod snippet;
 mod table;
 mod tail;
 mod topology;
@@ -53,6 +61,12 @@ Exit codes:
   77  the broker refused the user
   78  the configuration or the handlers are wrong";
 
+/// Where `--help` lists the options that all commands share.
+const EVERYWHERE: &str = "Options of every command";
+
+/// The exit code for a wrong command line.
+const USAGE: u8 = 2;
+
 /// Nothing can hide what stands on a command line.
 const VISIBLE_PASSWORD: &str = "whoever runs `ps` on this machine sees the password in --broker-url; set BROKER_URL, or BROKER_URL_FILE to a file that holds the URL";
 
@@ -61,25 +75,37 @@ const VISIBLE_PASSWORD: &str = "whoever runs `ps` on this machine sees the passw
 pub struct Options {
     /// The broker, as amqp://user:password@host:port/vhost; without one, the embedded broker in this process
     /// [env: BROKER_URL, AMQP_URL, RABBITMQ_URL, CLOUDAMQP_URL, or the same with _FILE]
-    #[arg(short, long, global = true, value_name = "URL")]
+    #[arg(help_heading = EVERYWHERE, short, long, global = true, value_name = "URL")]
     broker_url: Option<String>,
     /// Accepted for compatibility and ignored: state lives in the broker
-    #[arg(long, global = true, value_name = "URL", hide = true)]
+    #[arg(help_heading = EVERYWHERE, long, global = true, value_name = "URL", hide = true)]
     backend_url: Option<String>,
     /// The configuration file; bus.toml if there is one [env: BUS_CONFIG]
-    #[arg(short, long = "config", global = true, value_name = "FILE")]
+    #[arg(help_heading = EVERYWHERE, short, long = "config", global = true, value_name = "FILE")]
     config_file: Option<PathBuf>,
     /// How results are printed [env: BUS_OUTPUT]
-    #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
+    #[arg(help_heading = EVERYWHERE, short, long, global = true, value_enum, value_name = "FORMAT")]
     output: Option<Output>,
+    /// Only these columns of a table, in this order: name,queue
+    #[arg(help_heading = EVERYWHERE, long, global = true, value_name = "NAME,..", value_delimiter = ',')]
+    columns: Vec<String>,
+    /// Leave out the names of the columns
+    #[arg(help_heading = EVERYWHERE, long, global = true)]
+    no_header: bool,
+    /// How the progress of what takes long is shown
+    #[arg(help_heading = EVERYWHERE, long, global = true, value_enum, value_name = "FORM")]
+    progress: Option<progress::Form>,
+    /// When errors and the log are coloured; without it, NO_COLOR and CLICOLOR_FORCE say so
+    #[arg(help_heading = EVERYWHERE, long, global = true, value_enum, value_name = "WHEN")]
+    color: Option<Colour>,
     /// How the log is printed; json when it does not go to a terminal [env: BUS_LOG_FORMAT]
-    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    #[arg(help_heading = EVERYWHERE, long, global = true, value_enum, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
     /// Log more (-v debug, -vv trace); RUST_LOG wins
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(help_heading = EVERYWHERE, short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     /// Log errors only; RUST_LOG wins
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(help_heading = EVERYWHERE, short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
 }
 
@@ -142,6 +168,8 @@ pub enum Command {
     /// Handle messages until stopped
     #[command(visible_alias = "worker", alias = "start")]
     Run(RunArgs),
+    /// Handle messages on the embedded broker, whatever broker is configured (the same as `run -b embedded:`)
+    Embedded(RunArgs),
     /// List the handlers, or explain who receives a routing key
     #[command(visible_alias = "list")]
     Handlers(handlers::HandlersArgs),
@@ -152,6 +180,10 @@ pub enum Command {
     /// Publish a message by hand
     #[command(visible_alias = "send")]
     Publish(publish::PublishArgs),
+    /// Send a command by hand, and print what its handler replies; 1 when the handler failed
+    Request(request::RequestArgs),
+    /// Measure how fast messages go through the broker, on a queue that is removed afterwards
+    Bench(bench::BenchArgs),
     /// Call one handler with one message in this process, without a broker; 1 when it fails
     Call(call::CallArgs),
     /// Show a copy of what is published, as it happens; nobody's messages are consumed
@@ -226,6 +258,13 @@ impl App {
     #[must_use]
     pub fn execute(mut self, command: Command, options: &Options) -> ExitCode {
         report::name(self.app_name());
+        colour::decide(options.color);
+        progress::decide(options.progress);
+        let header = if options.no_header { table::Header::Left } else { table::Header::Shown };
+        table::decide(table::Look::new(&options.columns, header));
+        if options.log_format == Some(LogFormat::Json) {
+            report::as_events();
+        }
         let config = match options.config() {
             Ok(config) => config,
             Err(error) => return report::failed(&[error]),
@@ -249,12 +288,19 @@ impl App {
             Ok(formats) => formats,
             Err(error) => return report::failed(&[error]),
         };
+        if log_format == Some(LogFormat::Json) {
+            report::as_events();
+        }
         let tracing = config.clone();
         let app = self.config(config);
         let ended = match command {
             Command::Run(arguments) => {
                 log::install(&app, &tracing, options, log_format);
                 run::run(app, &arguments)
+            }
+            Command::Embedded(arguments) => {
+                log::install(&app, &tracing, options, log_format);
+                run::embedded(app, &arguments)
             }
             Command::Handlers(arguments) => handlers::handlers(&app, &arguments, format),
             Command::Describe(arguments) => describe::describe(&app, &arguments, format),
@@ -263,6 +309,11 @@ impl App {
                 log::install(&app, &tracing, options, log_format);
                 publish::publish(app, arguments)
             }
+            Command::Request(arguments) => {
+                log::install(&app, &tracing, options, log_format);
+                request::request(app, &arguments, format)
+            }
+            Command::Bench(arguments) => bench::bench(&app, &arguments, format),
             Command::Call(arguments) => {
                 log::install(&app, &tracing, options, log_format);
                 call::call(app, &arguments, format)
@@ -285,7 +336,13 @@ impl App {
             Command::Definitions(arguments) => topology::export(&app, &arguments),
         };
         log::finish();
-        ended
+        match table::missed() {
+            None => ended,
+            Some((column, columns)) => {
+                report::note(&format!("there is no column {column}; there are {}", columns.join(", ")));
+                ExitCode::from(USAGE)
+            }
+        }
     }
 }
 

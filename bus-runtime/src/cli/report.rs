@@ -5,7 +5,14 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
+use serde_json::json;
+
+use super::colour::Stream;
+use super::snippet::{self, Shown};
+use crate::check::Severity;
+use crate::copies::rfc3339;
 use crate::error::Error;
+use crate::seam;
 
 /// How the program is called.
 static NAME: OnceLock<String> = OnceLock::new();
@@ -15,15 +22,46 @@ pub(super) fn name(name: String) {
     NAME.get_or_init(|| name);
 }
 
+/// Whether errors are events of a log that programs read.
+static AS_EVENTS: OnceLock<()> = OnceLock::new();
+
+/// Prints errors as events of a JSON log from now on.
+pub(super) fn as_events() {
+    AS_EVENTS.get_or_init(|| ());
+}
+
 /// Prints errors and returns the exit code of the first.
 pub(super) fn failed(errors: &[Error]) -> ExitCode {
     let mut stderr = std::io::stderr().lock();
+    let exit = ExitCode::from(errors.first().map_or(70, |error| error.kind().exit_code()));
+    if AS_EVENTS.get().is_some() {
+        let _ = errors.iter().try_for_each(|error| writeln!(stderr, "{}", event(error)));
+        return exit;
+    }
     for error in errors {
         // When even stderr is gone, the exit code has to say it.
         let _ = stderr.write_all(render(error).as_bytes());
     }
     let _ = stderr.write_all(see(errors.iter().map(|error| error.kind().code())).as_bytes());
-    ExitCode::from(errors.first().map_or(70, |error| error.kind().exit_code()))
+    exit
+}
+
+/// An error as an event of the log.
+fn event(error: &Error) -> serde_json::Value {
+    let places: Vec<_> = error
+        .places()
+        .iter()
+        .map(|(place, label)| json!({ "place": place.to_string(), "label": label }))
+        .collect();
+    json!({
+        "timestamp": rfc3339(seam::wall_clock()),
+        "level": "ERROR",
+        "message": error.to_string(),
+        "code": error.kind().code(),
+        "places": places,
+        "causes": causes(error),
+        "help": error.help(),
+    })
 }
 
 /// Where more is said about these codes, in one line.
@@ -89,19 +127,19 @@ pub(super) fn print(text: &str) -> ExitCode {
 
 /// An error with its code, places, causes and the way out.
 pub(super) fn render(error: &Error) -> String {
-    let mut text = format!("error[{}]: {error}\n", error.kind().code());
-    for (place, label) in error.places() {
-        text.push_str(&format!("  --> {place}  {label}\n"));
-    }
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!("  cause: {cause}\n"));
-        source = cause.source();
-    }
-    if let Some(help) = error.help() {
-        text.push_str(&format!("  help: {}\n", help.replace('\n', "\n        ")));
-    }
-    text
+    let shown = Shown {
+        severity: Severity::Error,
+        code: error.kind().code(),
+        message: error.to_string(),
+        places: error.places(),
+        causes: causes(error),
+        help: error.help(),
+    };
+    snippet::render(&shown, Stream::Err)
+}
+
+fn causes(error: &Error) -> Vec<String> {
+    std::iter::successors(error.source(), |cause| (**cause).source()).map(ToString::to_string).collect()
 }
 
 #[cfg(test)]

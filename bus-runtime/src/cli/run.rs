@@ -1,5 +1,6 @@
 //! `run`: handle messages until stopped.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -54,6 +55,21 @@ pub struct RunArgs {
     /// Handle what is queued, then exit
     #[arg(long, visible_alias = "drain-and-exit")]
     once: bool,
+    /// End after so many messages, as after SIGTERM; each attempt counts
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_messages: Option<u64>,
+    /// End after this time, as after SIGTERM
+    #[arg(long, value_name = "TIME", value_parser = super::duration)]
+    max_runtime: Option<Duration>,
+    /// Build the program anew and restart it when a source changes; only in debug builds [env: RELOAD]
+    #[arg(long)]
+    reload: bool,
+    /// The folder that --reload watches; `src` of the package without it [env: SRC_DIR]
+    #[arg(long, value_name = "FOLDER")]
+    src_dir: Option<PathBuf>,
+    /// What --reload builds with, as a line of the shell; `cargo build --bin NAME` without it
+    #[arg(long, value_name = "COMMAND")]
+    build: Option<String>,
     /// Refuse to run on the embedded broker [env: BUS_REQUIRE_BROKER]
     #[arg(long)]
     require_broker: bool,
@@ -62,6 +78,11 @@ pub struct RunArgs {
 pub(super) fn run(mut app: App, arguments: &RunArgs) -> ExitCode {
     if let Err(error) = arguments.apply(&mut app) {
         return report::failed(&[error]);
+    }
+    match arguments.reloads(&app) {
+        Ok(None) => {}
+        Ok(Some(code)) => return code,
+        Err(error) => return report::failed(&[error]),
     }
     match app.plan() {
         Err(errors) => return report::failed(&errors),
@@ -82,12 +103,28 @@ pub(super) fn run(mut app: App, arguments: &RunArgs) -> ExitCode {
     super::log::install_panic_hook();
     #[cfg(feature = "admin")]
     crate::observe::install();
-    let ran = block_on(async { if arguments.once { once(app).await } else { until_signal(app).await } });
+    app.max_messages = arguments.max_messages;
+    let at_most = arguments.max_runtime;
+    let ran = block_on(async {
+        match arguments.once {
+            true => once(app, at_most).await,
+            false => until_signal(app, at_most).await,
+        }
+    });
     match ran.and_then(|ran| ran) {
         Ok(drained) if drained.is_clean() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(INTERRUPTED),
         Err(error) => report::failed(&[error]),
     }
+}
+
+/// The same on the embedded broker.
+pub(super) fn embedded(mut app: App, arguments: &RunArgs) -> ExitCode {
+    app.with_config(|config| {
+        config.broker_url = None;
+        config.broker_from = None;
+    });
+    run(app, arguments)
 }
 
 /// EX_TEMPFAIL of sysexits(3): messages went back to their queues.
@@ -97,6 +134,22 @@ const INTERRUPTED: u8 = 75;
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl RunArgs {
+    /// Watches the sources instead of handling messages, when that is asked for.
+    fn reloads(&self, app: &App) -> Result<Option<ExitCode>, Error> {
+        let config = app.settings()?;
+        if !self.reload && !config.reload {
+            return Ok(None);
+        }
+        #[cfg(unix)]
+        {
+            let sources = self.src_dir.as_deref().or(config.src_dir.as_deref());
+            let reload = super::reload::Reload::new(sources, self.build.as_deref())?;
+            block_on(reload.run())?.map(Some)
+        }
+        #[cfg(not(unix))]
+        Err(Error::new(ErrorKind::Config, "`--reload` needs signals, which this system does not have"))
+    }
+
     fn apply(&self, app: &mut App) -> Result<(), Error> {
         let wait = match self.wait_for_broker.as_deref() {
             None => None,
@@ -137,11 +190,11 @@ impl RunArgs {
     }
 }
 
-async fn until_signal(app: App) -> Result<Drained, Error> {
+async fn until_signal(app: App, at_most: Option<Duration>) -> Result<Drained, Error> {
     let started = crate::seam::now();
     let identity = banner::Identity::of(&app);
     let settings = app.settings()?;
-    let signals = Signals::listen(settings.grace, INTERRUPTED)?;
+    let signals = Signals::listen(settings.grace, INTERRUPTED, at_most)?;
     let bus = tokio::select! {
         bus = app.start() => bus?,
         // Nothing has begun yet: there is nothing to drain.
@@ -150,7 +203,14 @@ async fn until_signal(app: App) -> Result<Drained, Error> {
     crate::publish::set_process_wide(&bus.running().hub);
     banner::started(&identity, &bus, started.elapsed());
     notify::ready(settings.supervisor.clone(), bus.running());
-    signals.first().await;
+    tokio::select! {
+        () = signals.first() => {}
+        () = bus.running().hub.budget.spent() => {
+            // What is queued stays queued.
+            bus.running().stop_taking(settings.grace);
+            signals.ask();
+        }
+    }
     notify::stopping(settings.supervisor.as_ref());
     let running = std::sync::Arc::clone(bus.running());
     banner::draining(&running);
@@ -160,9 +220,9 @@ async fn until_signal(app: App) -> Result<Drained, Error> {
     Ok(drained)
 }
 
-async fn once(app: App) -> Result<Drained, Error> {
+async fn once(app: App, at_most: Option<Duration>) -> Result<Drained, Error> {
     let settings = app.settings()?;
-    let signals = Signals::listen(settings.grace, INTERRUPTED)?;
+    let signals = Signals::listen(settings.grace, INTERRUPTED, at_most)?;
     let (bus, layers) = tokio::select! {
         idle = app.start_idle() => idle?,
         () = signals.first() => return Ok(Drained::default()),

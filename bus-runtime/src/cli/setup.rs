@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::drift::{self, Target};
-use super::{Output, block_on, report, run};
+use super::{Output, block_on, progress, report, run};
 use crate::app::App;
 use crate::error::Error;
 use crate::provision::{Applied, Apply, Doomed, Provision, Recreate};
@@ -90,7 +90,8 @@ async fn work(provision: &Provision, arguments: &SetupArgs, format: Output) -> R
             return Ok(ExitCode::from(REFUSED));
         }
     }
-    let applied = provision.apply(&Apply { recreate: doomed, prune: arguments.prune }).await?;
+    let apply = Apply { recreate: doomed, prune: arguments.prune };
+    let applied = progress::during("declaring", provision.apply(&apply)).await?;
     let printed = report::print(&match format {
         Output::Table => table(provision, &applied),
         Output::Json => document(&applied),

@@ -4,9 +4,10 @@
 //! and time, and a program that cannot be stopped loses its messages to SIGKILL.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::error::{Error, ErrorKind};
 use crate::seam;
@@ -16,12 +17,16 @@ const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What has been asked of the program.
 #[derive(Debug)]
-pub(super) struct Signals(watch::Receiver<u32>);
+pub(super) struct Signals {
+    seen: watch::Receiver<u32>,
+    asked: Arc<Notify>,
+}
 
 impl Signals {
     /// Listens from now on. After a signal the program has the grace period, and some time to end; after the second one only
-    /// that. When it is over, the program ends with this exit code, whatever it is doing.
-    pub(super) fn listen(grace: Duration, exit_code: u8) -> Result<Self, Error> {
+    /// that. When it is over, the program ends with this exit code, whatever it is doing. When the program may run for some
+    /// time only, the end of that counts as the first signal.
+    pub(super) fn listen(grace: Duration, exit_code: u8, at_most: Option<Duration>) -> Result<Self, Error> {
         let failed = |error| Error::new(ErrorKind::Config, "can't listen to signals").with_source(error);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let mut arriving = {
@@ -29,9 +34,14 @@ impl Signals {
             Arriving::new().map_err(failed)?
         };
         let count = watch::Sender::new(0);
-        let seen = count.subscribe();
+        let (seen, asked) = (count.subscribe(), Arc::new(Notify::new()));
+        let asking = Arc::clone(&asked);
         let listening = async move {
-            arriving.next().await;
+            tokio::select! {
+                () = arriving.next() => {}
+                () = asking.notified() => {}
+                () = over(at_most) => {}
+            }
             count.send_replace(1);
             let second = tokio::time::timeout(grace + END_TIMEOUT, arriving.next()).await;
             if second.is_ok() {
@@ -41,7 +51,12 @@ impl Signals {
             give_up(exit_code);
         };
         seam::thread("signals", move || runtime.block_on(listening)).map_err(failed)?;
-        Ok(Self(seen))
+        Ok(Self { seen, asked })
+    }
+
+    /// Counts as the first signal.
+    pub(super) fn ask(&self) {
+        self.asked.notify_one();
     }
 
     /// Waits for the first one.
@@ -61,10 +76,18 @@ impl Signals {
     }
 
     async fn until(&self, count: u32) {
-        let mut seen = self.0.clone();
+        let mut seen = self.seen.clone();
         if seen.wait_for(|seen| *seen >= count).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Waits until this time is over.
+async fn over(at_most: Option<Duration>) {
+    match at_most {
+        Some(time) => seam::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -75,20 +98,21 @@ fn give_up(exit_code: u8) {
     std::process::exit(exit_code.into());
 }
 
+/// The signals that come to the program.
 #[cfg(unix)]
-struct Arriving {
+pub(super) struct Arriving {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Arriving {
-    fn new() -> std::io::Result<Self> {
+    pub(super) fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

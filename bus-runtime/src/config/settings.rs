@@ -101,6 +101,8 @@ impl Config {
             set("BUS_TLS_CERT", path(&self.tls.cert_file)),
             set("BUS_TLS_KEY", path(&self.tls.key_file)),
             set("BUS_TLS_SERVER_NAME", text(self.tls.server_name.clone())),
+            set("RELOAD", (json!(self.reload), self.reload.to_string())),
+            set("SRC_DIR", path(&self.src_dir)),
             set("BUS_OUTPUT", text(self.output.clone().or_else(|| Some("table".to_owned())))),
             set(
                 "BUS_LOG_FORMAT",

@@ -47,6 +47,14 @@ pub(crate) use json::{Percentiles, json};
 #[cfg(feature = "admin")]
 pub(crate) use looks::Looked;
 #[cfg(all(feature = "admin", feature = "cli"))]
+pub(crate) use process::cpu_seconds;
+#[cfg(all(feature = "admin", feature = "cli"))]
 pub(crate) use recorded::install;
 #[cfg(feature = "admin")]
 pub(crate) use text::{Exposition, text};
+
+/// Only the admin port tells about the process.
+#[cfg(all(feature = "cli", not(feature = "admin")))]
+pub(crate) fn cpu_seconds() -> Option<f64> {
+    None
+}

@@ -21,7 +21,7 @@ pub(super) fn families() -> Vec<Family> {
         families.extend(value.map(|value| Family::new(name, kind, help).with([], value)));
     };
     let (counter, gauge) = (Kind::Counter, Kind::Gauge);
-    let cpu = field(&stat, 14).zip(field(&stat, 15)).map(|(user, system)| (user + system) / TICKS);
+    let cpu = cpu_of(&stat);
     add("process_cpu_seconds_total", counter, "Time of the processors that the process has used.", cpu);
     let (resident, virtual_size) = (kilobytes(&status, "VmRSS:"), kilobytes(&status, "VmSize:"));
     add("process_resident_memory_bytes", gauge, "Memory of the process that is in RAM.", resident);
@@ -35,6 +35,16 @@ pub(super) fn families() -> Vec<Family> {
     add("process_start_time_seconds", gauge, "When the process started, in seconds since 1970.", started);
     add("process_threads", gauge, "Threads of the process.", field(&stat, 20));
     families
+}
+
+/// Time of the processors that the process has used, in seconds.
+#[cfg(feature = "cli")]
+pub(crate) fn cpu_seconds() -> Option<f64> {
+    cpu_of(&fs::read_to_string("/proc/self/stat").ok()?)
+}
+
+fn cpu_of(stat: &str) -> Option<f64> {
+    field(stat, 14).zip(field(stat, 15)).map(|(user, system)| (user + system) / TICKS)
 }
 
 /// A field of `/proc/self/stat` by its number in proc(5). The name of the program, in parentheses, may hold spaces.

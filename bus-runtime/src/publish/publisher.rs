@@ -11,6 +11,8 @@ use crate::command::Execute;
 use crate::envelope::{Envelope, Text, header};
 use crate::error::{Error, ErrorKind};
 use crate::hub::Hub;
+#[cfg(feature = "cli")]
+use crate::message::MessageType;
 use crate::message::{Command, Kind, Message, MessageKind, Publishable};
 use crate::names::{ExchangeName, RoutingKey};
 use crate::observe::SentAs;
@@ -139,6 +141,23 @@ impl Publisher {
     {
         let draft = self.typed(&command);
         Execute::new(draft.and_then(|draft| Ok((self.hub()?, draft))))
+    }
+
+    /// Sends a command whose Rust type is not known here.
+    #[cfg(feature = "cli")]
+    pub(crate) fn execute_raw(&self, command: MessageType, body: Vec<u8>) -> Execute<serde_json::Value> {
+        let draft = self.hub().and_then(|hub| {
+            let exchange = hub.exchange(command.exchange.unwrap_or(&hub.settings.messages))?;
+            let subject = (Importance::Required, SentAs::Typed(command.topic));
+            let mut draft = self.draft(&hub, exchange, RoutingKey::new(command.topic)?, body.into(), subject);
+            let Envelope { properties, headers, .. } = &mut *draft.envelope;
+            properties.content_type = Some(Text::Borrowed(JSON));
+            properties.message_type = Some(Text::Borrowed(command.topic));
+            properties.priority = command.priority;
+            headers.set(header::VERSION, command.version);
+            Ok((hub, draft))
+        });
+        Execute::new(draft)
     }
 
     /// Opens a session: a scope for handlers that are there for one piece of work, and hear only of its messages. See [`Session`].

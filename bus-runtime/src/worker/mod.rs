@@ -22,6 +22,7 @@ use crate::transport::{BoxFuture, ConsumeOptions, Consumer, Incoming};
 
 mod bench;
 mod brake;
+mod budget;
 mod call;
 mod commands;
 mod drain;
@@ -43,6 +44,7 @@ mod suspects;
 mod telling;
 mod valve;
 
+pub(crate) use budget::Budget;
 pub use commands::{CommandFinished, CommandStarted};
 pub(crate) use drain::close_timeout;
 #[cfg(feature = "cli")]
@@ -176,6 +178,11 @@ impl Worker {
                 },
             };
             match next {
+                Some(Ok((incoming, _))) if !self.hub.budget.take() => {
+                    self.in_hand = Some(incoming);
+                    phase::drains(&mut phase).await;
+                    break;
+                }
                 Some(Ok((incoming, slot))) if suspects::is_suspect(&incoming) => {
                     drop(slot);
                     consumer = match self.one_at_a_time(consumer, incoming, &mut phase).await {
@@ -280,7 +287,7 @@ impl Worker {
     ) -> Result<(usize, usize), Error> {
         let mut taken = 0;
         let brake = Brake::of(&self.members);
-        while !phase.borrow().is_draining() && !brake.is_pulled() {
+        while !phase.borrow().is_draining() && !brake.is_pulled() && !self.hub.budget.is_spent() {
             let Some((slot, _)) = free(&self.room).await else { break };
             for member in &mut self.members {
                 member.ready().await;
@@ -290,6 +297,7 @@ impl Worker {
             let span = spans::receive(&**transport, &self.queue.name);
             let Some(incoming) = transport.get(&self.queue.name).instrument(span).await? else { break };
             self.pace.step();
+            self.hub.budget.take();
             taken += 1;
             self.begin(incoming, slot).await;
         }

@@ -39,7 +39,7 @@ fn what_needs_a_broker_says_so() {
 }
 
 /// The program in its corner of a broker.
-async fn corner() -> Option<(Arena, Desk)> {
+pub(crate) async fn corner() -> Option<(Arena, Desk)> {
     let arena = rabbitmq().await?;
     let url = bus_tests::node::shared().await?.url().to_owned();
     let desk = Desk::new().with("BROKER_URL", url).with("DESK_PREFIX", arena.name("").to_string());
@@ -93,4 +93,68 @@ async fn tail_shows_copies_and_takes_nothing() {
     assert_eq!((&told["key"], &told["body"]), (&"page.home.saved".into(), &"second".into()));
     assert_eq!(output.status.code(), Some(0));
     arena.until_ready("pages", 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_is_requested_and_replied_to() {
+    // The handlers run in the process of the command, where there is no broker.
+    let desk = Desk::new();
+    let told = desk.run(&["request", "Sum", r#"{"left":1,"right":2}"#]);
+    assert_eq!((told.code, told.out.as_str()), (0, "3\n"), "{told:?}");
+    let told = desk.run(&["request", "sum", r#"{"left":9223372036854775807,"right":2}"#]);
+    assert_eq!((told.code, told.out.as_str()), (1, ""));
+    assert!(told.err.contains("error[BUS0211]") && told.err.contains("that is too much"), "{told:?}");
+    let told = desk.run(&["request", "Sun", "{}"]);
+    assert!(told.code == 2 && told.err.contains("knows no command `Sun`; did you mean Sum?"), "{told:?}");
+    let told = desk.run(&["request", "OrderPlaced", "{}"]);
+    assert!(
+        told.code == 2 && told.err.contains("`OrderPlaced` is an event that nobody replies to"),
+        "{told:?}"
+    );
+    let away = Desk::new().with("BROKER_URL", "amqp://127.0.0.1:1");
+    assert_eq!(away.run(&["request", "Sum", r#"{"left":1,"right":2}"#]).code, 69);
+
+    let Some((_arena, desk)) = corner().await else { return };
+    assert_eq!(desk.run(&["setup"]).code, 0);
+    let told = desk.run(&["request", "Sum", r#"{"left":1,"right":2}"#, "--timeout", "200ms"]);
+    assert!(told.code == 69 && told.err.contains("error[BUS0115]"), "nobody runs: {told:?}");
+    let mut worker = desk.command(&["run", "--http", "off"]).stderr(Stdio::piped()).spawn().unwrap();
+    let told = desk.json(&["request", "Sum", r#"{"left":20,"right":22}"#]);
+    assert_eq!((&told["schema"], &told["reply"]), (&"bus.request/1".into(), &42.into()));
+    let told = desk.run(&["request", "Sum", r#"{"left":9223372036854775807,"right":2}"#]);
+    assert!(told.code == 1 && told.err.contains("that is too much"), "{told:?}");
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bench_measures_and_leaves_nothing_behind() {
+    let measured = |desk: &Desk| {
+        let told =
+            desk.json(&["bench", "-n", "200", "--size", "64", "--concurrency", "8", "--progress", "none"]);
+        assert_eq!(told["schema"], "bus.bench/1");
+        for (item, what) in told["items"].as_array().unwrap().iter().zip(["publish", "consume"]) {
+            assert_eq!((&item["what"], &item["messages"]), (&what.into(), &200.into()), "{told:#}");
+            let times = ["p50", "p95", "p99", "max"].map(|name| item[name].as_f64().unwrap());
+            assert!(times[0] > 0.0 && times.is_sorted(), "{told:#}");
+        }
+    };
+    measured(&Desk::new());
+    let Some((arena, desk)) = corner().await else { return };
+    measured(&desk);
+    // One that is stopped says how far it was, and removes its queue, too.
+    let mut stopped = desk.command(&["bench", "-n", "10000000", "-o", "json", "--progress", "json"]);
+    let mut stopped = stopped.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(stopped.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let progress: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&progress["schema"], &progress["total"]), (&"bus.progress/1".into(), &10_000_000.into()));
+    let pid = stopped.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = tokio::task::spawn_blocking(move || stopped.wait_with_output()).await.unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(told["items"][1]["messages"].as_u64().unwrap() > 0, "{told:#}");
+    let queue = bus_runtime::QueueName::new(told["queue"].as_str().unwrap()).unwrap();
+    assert_eq!(arena.transport().inspect(&queue).await.unwrap(), None);
 }

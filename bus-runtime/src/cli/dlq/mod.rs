@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::progress::{self, Lines};
 use super::{Output, block_on, report, run};
 use crate::app::App;
 use crate::dead_letters::{DeadLetters, LineError, Selection};
@@ -182,13 +183,14 @@ const SAME_ID_MAX: usize = 20;
 
 async fn export(letters: &DeadLetters, arguments: &ExportArgs) -> Result<ExitCode, Error> {
     let selection = arguments.choose.selection()?;
-    let count = match arguments.file.as_deref() {
-        None | Some("-") => letters.export(&selection, BufWriter::new(std::io::stdout())).await?,
+    let to: Box<dyn Write + Send> = match arguments.file.as_deref() {
+        None | Some("-") => Box::new(BufWriter::new(std::io::stdout())),
         Some(path) => {
             let file = std::fs::File::create(path).map_err(|error| unusable("write", path, error))?;
-            letters.export(&selection, BufWriter::new(file)).await?
+            Box::new(BufWriter::new(file))
         }
     };
+    let count = letters.export(&selection, Lines::new("exporting", to, None)).await?;
     report::note(&format!("exported {}; they stay where they are", print::letters(count)));
     Ok(ExitCode::SUCCESS)
 }
@@ -227,8 +229,8 @@ async fn import(letters: &DeadLetters, arguments: &ImportArgs) -> Result<ExitCod
     }
     let to = to.as_deref().map(QueueName::new).transpose()?;
     let imported = match from_stdin {
-        true => letters.import(Cursor::new(input), to.as_ref()).await?,
-        false => letters.import(open()?, to.as_ref()).await?,
+        true => letters.import(Lines::new("importing", Cursor::new(input), Some(count)), to.as_ref()).await?,
+        false => letters.import(Lines::new("importing", open()?, Some(count)), to.as_ref()).await?,
     };
     report::note(&format!("imported {}", print::letters(imported.letters)));
     Ok(ExitCode::SUCCESS)
@@ -262,7 +264,7 @@ async fn purge(
     if !arguments.yes && !confirmed(&impact, &name) {
         return Ok(ExitCode::from(REFUSED));
     }
-    let deleted = letters.purge(&selection).await?;
+    let deleted = progress::during("deleting", letters.purge(&selection)).await?;
     Ok(report::print(&match format {
         Output::Table => format!("deleted {}\n", print::letters(deleted)),
         Output::Json | Output::Jsonl => {

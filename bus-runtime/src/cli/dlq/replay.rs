@@ -1,22 +1,19 @@
 //! `dlq replay`, with its progress.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use tokio::time::Instant;
 
 use super::choose::Choose;
 use super::print::letters;
+use crate::cli::progress::Meter;
 use crate::cli::signals::Signals;
 use crate::cli::{Output, duration, report};
 use crate::dead_letters::{Canary, Control, DeadLetters, Ended, Progress, Replay, Replayed};
 use crate::error::Error;
 use crate::names::QueueName;
-use crate::seam;
 
 /// Options of `dlq replay`.
 #[derive(Args, Clone, Debug)]
@@ -85,9 +82,11 @@ pub(super) async fn replay(
 ) -> Result<ExitCode, Error> {
     let selection = arguments.choose.selection()?;
     let replay = arguments.replay()?;
-    let signals = Signals::listen(STOP.0, STOP.1)?;
-    let mut meter = Meter::new();
-    let control = Control::new(signals.first(), |progress| meter.show(progress));
+    let signals = Signals::listen(STOP.0, STOP.1, None)?;
+    let mut meter = Meter::new("replaying");
+    let control = Control::new(signals.first(), |progress| {
+        meter.show(progress.seen, Some(progress.total), &message(progress));
+    });
     let replayed = dead_letters.replay(&selection, &replay, control).await;
     meter.end();
     let replayed = replayed?;
@@ -113,50 +112,6 @@ impl ReplayArgs {
             keep: *keep,
             dry_run: *dry_run,
         })
-    }
-}
-
-/// Shows how far it is: a bar on a terminal, else a line now and then.
-struct Meter {
-    bar: Option<ProgressBar>,
-    told_at: Instant,
-}
-
-/// How often a line is printed where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(5);
-
-impl Meter {
-    fn new() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template(
-                "{wide_bar} {human_pos}/{human_len}  {per_sec}  eta {eta}  {msg}",
-            );
-            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        });
-        Self { bar, told_at: seam::now() }
-    }
-
-    fn show(&mut self, progress: &Progress) {
-        let message = message(progress);
-        match &self.bar {
-            Some(bar) => {
-                bar.set_length(progress.total.max(progress.seen));
-                bar.set_position(progress.seen);
-                bar.set_message(message);
-            }
-            None if self.told_at.elapsed() >= LINE_EVERY => {
-                self.told_at = seam::now();
-                report::note(&format!("{}/{} seen, {message}", progress.seen, progress.total));
-            }
-            None => {}
-        }
-    }
-
-    fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
     }
 }
 
