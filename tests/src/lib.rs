@@ -8,7 +8,6 @@ pub mod balance;
 pub mod browser;
 pub mod certificates;
 pub mod code;
-pub mod conformance;
 pub mod equivalence;
 pub mod exposition;
 pub mod http;
