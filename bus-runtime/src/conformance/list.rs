@@ -61,11 +61,12 @@ macro_rules! transport_conformance {
             #[allow(unused_imports, reason = "what connects may name what stands beside the macro, or not")]
             use super::*;
 
-            async fn connect() -> ::core::option::Option<$crate::conformance::Bench> {
+            // A name that what connects does not use.
+            async fn __connect() -> ::core::option::Option<$crate::conformance::Bench> {
                 ::core::convert::Into::into(($connect).await)
             }
 
-            const EXCEPTIONS: &[(&str, &str)] =
+            const __EXCEPTIONS: &[(&str, &str)] =
                 &[$((concat!(stringify!($except_area), "::", stringify!($except)), $why)),*];
 
             // An exception that is no behaviour does not compile.
@@ -79,8 +80,8 @@ macro_rules! transport_conformance {
                 fn $behaviour() {
                     $crate::conformance::judge(
                         concat!(stringify!($area), "::", stringify!($behaviour)),
-                        super::EXCEPTIONS,
-                        super::connect,
+                        super::__EXCEPTIONS,
+                        super::__connect,
                         $crate::conformance::$area::$behaviour,
                     );
                 })+
