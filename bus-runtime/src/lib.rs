@@ -84,6 +84,10 @@ mod docs;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+// For authors of transports.
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
 /// Runs every handler that is linked into the program: [`App::run`] of an [`app`] to which nothing is added.
 ///
 /// ```no_run

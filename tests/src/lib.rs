@@ -9,7 +9,6 @@ pub mod browser;
 pub mod certificates;
 pub mod code;
 pub mod collector;
-pub mod conformance;
 pub mod equivalence;
 pub mod exposition;
 pub mod http;

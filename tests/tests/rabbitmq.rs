@@ -27,8 +27,8 @@ mod tls;
 
 use std::sync::Arc;
 
+use bus_runtime::conformance::Bench;
 use bus_runtime::transport::{RabbitMq, Transport};
-use bus_tests::conformance::Bench;
 use bus_tests::node::{RabbitNode, connect};
 
 /// A corner of a node of its own.

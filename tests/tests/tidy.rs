@@ -166,7 +166,7 @@ fn a_select_tries_its_branches_in_their_order() {
 #[test]
 fn a_message_is_settled_by_whoever_consumes_its_queue() {
     // The right that the handlers share, what is given back when draining, the queue of due messages, the queue of replies, the
-    // former queues of renamed handlers, the notes about what was declared, and what a test does to a line. Then the dead letters, which
+    // former queues of renamed handlers, the notes about what was declared, and what tests do. Then the dead letters, which
     // no handler consumes.
     let consumers = [
         "right",
@@ -177,6 +177,7 @@ fn a_message_is_settled_by_whoever_consumes_its_queue() {
         "provision/mark",
         "testing/link",
         "testing/stand_in",
+        "conformance",
         "dead_letters/edit",
         "dead_letters/fates",
         "dead_letters/purge",

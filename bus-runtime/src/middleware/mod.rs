@@ -33,7 +33,7 @@ mod ready_made;
 pub use from_fn::{FromFn, FromFnService, Next, from_fn};
 pub use ready_made::{ReadyMade, Running, logging, timing, validation};
 
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "conformance"))]
 pub(crate) use panics::panic_text;
 pub(crate) use panics::{carrying_place, note_places, panicked};
 

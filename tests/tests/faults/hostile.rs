@@ -93,9 +93,9 @@ fn opaque(value: Option<&HeaderValue>) -> usize {
 /// A worker that takes single messages, as `run --once` does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_messages_can_be_got() {
+    use bus_runtime::conformance::Bench;
     use bus_runtime::topology::QueueType;
     use bus_runtime::transport::Verdict;
-    use bus_tests::conformance::Bench;
     let Some(broker) = bus_tests::node::shared().await else { return };
     let port = BrokerUrl::parse(broker.url()).unwrap().amqp().unwrap().hosts()[0].port;
     let bench = Bench::new(broker.connect().await, broker.prefix());

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bus_runtime::conformance::message;
 use bus_runtime::topology::Topology;
 use bus_runtime::transport::{ConnectionStatus, RabbitMq, RabbitMqOptions, Transport};
 use bus_runtime::{BrokerUrl, ExchangeName};
-use bus_tests::conformance::message;
 use bus_tests::node::{self, RabbitNode};
 use bus_tests::proxy::Proxy;
 use serde_json::json;

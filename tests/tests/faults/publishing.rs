@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bus_runtime::conformance::message;
 use bus_runtime::prelude::*;
 use bus_runtime::transport::{RabbitMq, RabbitMqOptions, Transport};
 use bus_runtime::{BrokerUrl, Config, Error, ErrorKind, ExchangeName};
 use bus_tests::balance::Ledger;
-use bus_tests::conformance::message;
 use bus_tests::proxy::{Proxy, Side};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;

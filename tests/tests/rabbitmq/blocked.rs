@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use bus_runtime::conformance::{eventually, message};
 use bus_runtime::transport::{ConnectionStatus, RabbitMq, RabbitMqOptions, Transport};
 use bus_runtime::{BrokerUrl, ErrorKind, ExchangeName};
-use bus_tests::conformance::{eventually, message};
 use bus_tests::node::RabbitNode;
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! Channels: a connection has a limited number of them, and many end with an error.
 
 use bus_runtime::QueueName;
+use bus_runtime::conformance::{Bench, eventually};
 use bus_runtime::topology::QueueType;
 use bus_runtime::transport::{RabbitMq, Transport};
-use bus_tests::conformance::{Bench, eventually};
 use bus_tests::node::{connect, shared};
 use futures_util::future::join_all;
 

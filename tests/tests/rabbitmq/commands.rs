@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use bus_runtime::conformance::eventually;
 use bus_runtime::prelude::*;
 use bus_runtime::transport::ConnectionStatus;
 use bus_runtime::{BrokerUrl, Bus, Config, ErrorKind};
-use bus_tests::conformance::eventually;
 use bus_tests::node::RabbitNode;
 use serde::{Deserialize, Serialize};
 

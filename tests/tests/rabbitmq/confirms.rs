@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use bus_runtime::conformance::{Bench, PATIENCE, message};
 use bus_runtime::topology::ExchangeKind;
 use bus_runtime::transport::{Confirmation, ConnectionStatus, Transport};
 use bus_runtime::{Envelope, ErrorKind, ExchangeName};
-use bus_tests::conformance::{Bench, PATIENCE, message};
 use bus_tests::node::{RabbitNode, shared};
 use futures_util::future::join_all;
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use bus_runtime::conformance::eventually;
 use bus_runtime::{AdminPort, BrokerUrl};
 use bus_tests::arena::Arena;
-use bus_tests::conformance::eventually;
 use bus_tests::exposition::Scrape;
 use bus_tests::http::{ask, get};
 use bus_tests::node::RabbitNode;

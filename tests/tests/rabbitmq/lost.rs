@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bus_runtime::conformance::{Bench, Reader, eventually, message, text};
 use bus_runtime::topology::{ExchangeKind, Queue, QueueType};
 use bus_runtime::transport::{
     Confirmation, ConnectionStatus, Incoming, RabbitMq, RabbitMqOptions, Transport, Verdict,
 };
 use bus_runtime::{BrokerUrl, Error, ErrorKind, ExchangeName};
-use bus_tests::conformance::{Bench, Reader, eventually, message, text};
 use bus_tests::node::RabbitNode;
 
 /// The next message; the losses before it, if any.

@@ -4,10 +4,10 @@ use std::error::Error as _;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use bus_runtime::conformance::{Bench, message};
 use bus_runtime::topology::{Queue, QueueType, Topology};
 use bus_runtime::transport::{RabbitMq, Transport};
 use bus_runtime::{BrokerUrl, Error, ErrorKind, QueueName};
-use bus_tests::conformance::{Bench, message};
 use bus_tests::node::{RabbitNode, connect, shared};
 
 const PASSWORD: &str = "S3CR3T-xyz";

@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use bus_tests::conformance::eventually;
+use bus_runtime::conformance::eventually;
 use bus_tests::node::RabbitNode;
 
 /// The end differs; the beginning must not be seen, in any spelling.

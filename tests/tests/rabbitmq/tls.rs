@@ -4,11 +4,11 @@ use std::error::Error as _;
 use std::path::Path;
 use std::time::Duration;
 
+use bus_runtime::conformance::{Bench, Reader, eventually, text};
 use bus_runtime::transport::Verdict;
 use bus_runtime::transport::{ConnectionStatus, RabbitMq, RabbitMqOptions, Transport};
 use bus_runtime::{BrokerUrl, Error, ErrorKind, TlsOptions};
 use bus_tests::certificates::{Authority, Validity, self_signed};
-use bus_tests::conformance::{Bench, Reader, eventually, text};
 use bus_tests::node::{RabbitNode, connect};
 
 const PASSWORD: &str = "S3CR3T-xyz";

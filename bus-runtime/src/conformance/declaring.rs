@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use bus_runtime::topology::{Binding, Destination, Exchange, ExchangeKind, Queue, QueueType, Topology};
-use bus_runtime::transport::{QueueState, Verdict};
-use bus_runtime::{BindingKey, Error, ErrorKind, ExchangeName};
+use crate::topology::{Binding, Destination, Exchange, ExchangeKind, Queue, QueueType, Topology};
+use crate::transport::{QueueState, Verdict};
+use crate::{BindingKey, Error, ErrorKind, ExchangeName};
 
 use super::bench::{Bench, text};
 
@@ -116,7 +116,7 @@ pub async fn bind_missing(bench: &Bench) {
 
 /// Names that begin with `amq.` belong to the broker.
 pub async fn reserved_names(bench: &Bench) {
-    let name = bus_runtime::QueueName::new("amq.mine").expect("short");
+    let name = crate::QueueName::new("amq.mine").expect("short");
     let queue = Queue::durable(name, QueueType::Classic);
     let topology = Topology { queues: vec![queue], ..Topology::default() };
     assert_kind(bench.transport().declare(&topology).await, ErrorKind::InvalidName, &["amq."]);
@@ -189,7 +189,7 @@ pub async fn delete(bench: &Bench) {
     }
     assert_eq!(bench.ready(&queue).await, None);
     let confirmation = bench.publish(&topic, "a", "x").await;
-    assert_eq!(confirmation, bus_runtime::transport::Confirmation::Unroutable);
+    assert_eq!(confirmation, crate::transport::Confirmation::Unroutable);
     for _ in 0..2 {
         bench.transport().delete_exchange(&topic).await.expect("it is deleted");
     }
@@ -207,5 +207,5 @@ pub async fn describe(bench: &Bench) {
     let description = bench.transport().describe();
     assert!(!description.system.is_empty() && !description.server.is_empty(), "{description:?}");
     assert!(!format!("{description:?} {:?}", bench.transport()).contains("guest:guest"));
-    assert_eq!(bench.transport().status(), bus_runtime::transport::ConnectionStatus::Connected);
+    assert_eq!(bench.transport().status(), crate::transport::ConnectionStatus::Connected);
 }

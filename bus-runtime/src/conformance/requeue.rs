@@ -1,7 +1,7 @@
 //! Messages that go back to their queue.
 
-use bus_runtime::topology::QueueType;
-use bus_runtime::transport::{Incoming, Verdict};
+use crate::topology::QueueType;
+use crate::transport::{Incoming, Verdict};
 
 use super::bench::{Bench, text, texts};
 

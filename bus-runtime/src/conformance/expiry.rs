@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use bus_runtime::topology::{QueueArguments, QueueType};
-use bus_runtime::transport::{Confirmation, Verdict};
-use bus_runtime::{Envelope, ExchangeName, QueueName};
+use crate::topology::{QueueArguments, QueueType};
+use crate::transport::{Confirmation, Verdict};
+use crate::{Envelope, ExchangeName, QueueName};
 
 use super::bench::{Bench, eventually, text, to_queue};
+use crate::seam;
 
 const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(60);
@@ -63,7 +64,7 @@ pub async fn expiry_at_the_head(bench: &Bench) {
     send(bench, to_queue(&queue, "keep")).await;
     send(bench, expiring(&queue, "short", SHORT)).await;
     send(bench, to_queue(&queue, "keep too")).await;
-    tokio::time::sleep(SHORT * 3).await;
+    seam::sleep(SHORT * 3).await;
     assert_eq!(bench.ready(&queue).await, Some(3), "it waits behind the head");
     assert_eq!(bench.ready(&dead).await, Some(0));
     assert_eq!(bench.drain_texts(&queue).await, ["keep", "keep too"]);
@@ -87,7 +88,7 @@ pub async fn unsettled_do_not_expire(bench: &Bench) {
     let (queue, dead) = with_dead(bench, QueueType::Classic, |_| {}).await;
     send(bench, expiring(&queue, "x", SHORT)).await;
     let held = bench.transport().get(&queue).await.expect("it is there").expect("a message");
-    tokio::time::sleep(SHORT * 2).await;
+    seam::sleep(SHORT * 2).await;
     assert_eq!(bench.ready(&dead).await, Some(0));
     held.settler.settle(Verdict::Requeue).expect("the channel is there");
     bench.wait_for_ready(&dead, 1).await;
@@ -98,12 +99,12 @@ pub async fn unsettled_do_not_expire(bench: &Bench) {
 pub async fn idle_queue(bench: &Bench) {
     let queue = bench.classic("q", |arguments| arguments.expires = Some(SHORT * 2)).await;
     let reader = bench.consume(&queue, 1).await;
-    tokio::time::sleep(SHORT * 3).await;
+    seam::sleep(SHORT * 3).await;
     assert!(bench.ready(&queue).await.is_some(), "it is used");
     reader.close().await;
     // Looking at a queue is using it, so look seldom.
     let gone = async || {
-        tokio::time::sleep(SHORT * 4).await;
+        seam::sleep(SHORT * 4).await;
         bench.ready(&queue).await.is_none()
     };
     eventually("the queue to go", gone).await;

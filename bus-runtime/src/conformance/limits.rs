@@ -1,8 +1,8 @@
 //! Queues with a maximum, and queues with priorities.
 
-use bus_runtime::topology::{ExchangeKind, Overflow, QueueArguments, QueueType};
-use bus_runtime::transport::{Confirmation, Verdict};
-use bus_runtime::{ErrorKind, QueueName};
+use crate::topology::{ExchangeKind, Overflow, QueueArguments, QueueType};
+use crate::transport::{Confirmation, Verdict};
+use crate::{ErrorKind, QueueName};
 
 use super::bench::{Bench, message, texts, to_queue};
 

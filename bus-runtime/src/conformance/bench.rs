@@ -2,18 +2,21 @@
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bus_runtime::topology::{
+use crate::topology::{
     Binding, Destination, Exchange, ExchangeKind, Queue, QueueArguments, QueueType, Topology,
 };
-use bus_runtime::transport::{Confirmation, ConsumeOptions, Consumer, Incoming, Transport, Verdict};
-use bus_runtime::{BindingKey, Envelope, Error, ExchangeName, QueueName, RoutingKey};
+use crate::transport::{Confirmation, ConsumeOptions, Consumer, Incoming, Transport, Verdict};
+use crate::{BindingKey, Envelope, Error, ExchangeName, QueueName, RoutingKey};
 use tokio::time::timeout;
 
 use super::{MOMENT, PATIENCE};
+use crate::seam;
 
 /// A corner of a broker for one test: all names have its prefix, and what it made is deleted at the end.
+///
+/// What a test does on the way asserts: what does not succeed panics. The forms that begin with `try_` return the error.
 #[derive(Debug)]
 pub struct Bench {
     transport: Arc<dyn Transport>,
@@ -22,10 +25,10 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// A corner of this broker.
+    /// A corner of this broker. The prefix is one that no other test has at the same time, where they share a broker.
     #[must_use]
-    pub fn new(transport: Arc<dyn Transport>, prefix: String) -> Self {
-        Self { transport, prefix, made: Mutex::default() }
+    pub fn new(transport: Arc<dyn Transport>, prefix: impl Into<String>) -> Self {
+        Self { transport, prefix: prefix.into(), made: Mutex::default() }
     }
 
     /// The broker itself.
@@ -246,10 +249,10 @@ impl Reader {
 /// # Panics
 /// When it does not in time.
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = seam::now() + PATIENCE;
     while !holds().await {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        tokio::time::sleep(Duration::from_millis(15)).await;
+        assert!(seam::now() < deadline, "waited in vain for {what}");
+        seam::sleep(Duration::from_millis(15)).await;
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use bus_runtime::ErrorKind;
-use bus_runtime::topology::diff::Difference;
-use bus_runtime::topology::{Exchange, ExchangeKind, Queue, QueueType};
-use bus_runtime::transport::Deletion;
+use crate::ErrorKind;
+use crate::topology::diff::Difference;
+use crate::topology::{Exchange, ExchangeKind, Queue, QueueType};
+use crate::transport::Deletion;
 
 use super::bench::{Bench, eventually};
 
@@ -82,6 +82,7 @@ pub async fn compare_missing(bench: &Bench) {
     let exchange = Exchange::topic(bench.exchange_name("missing"));
     for _ in 0..2 {
         assert_eq!(bench.transport().compare_exchange(&exchange).await.expect("the broker answers"), None);
+        assert!(!bench.transport().has_exchange(&exchange.name).await.expect("the broker answers"));
     }
 }
 
@@ -104,6 +105,7 @@ pub async fn a_probe_makes_no_queue(bench: &Bench) {
 /// The same with exchanges.
 pub async fn compare_exchange(bench: &Bench) {
     let name = bench.exchange("topic", ExchangeKind::Topic).await;
+    assert!(bench.transport().has_exchange(&name).await.expect("the broker answers"));
     let compared = |exchange: Exchange| async move {
         lines(bench.transport().compare_exchange(&exchange).await.expect("the broker answers"))
     };

@@ -1,8 +1,8 @@
 //! Looking at a queue, and taking some of it.
 
-use bus_runtime::QueueName;
-use bus_runtime::topology::QueueType;
-use bus_runtime::transport::{Browser, Verdict};
+use crate::QueueName;
+use crate::topology::QueueType;
+use crate::transport::{Browser, Verdict};
 
 use super::bench::{Bench, text};
 
@@ -118,5 +118,5 @@ pub async fn nothing_to_see(bench: &Bench) {
     assert!(browser.next().await.expect("the queue can be read").is_none());
     browser.close().await.expect("nothing goes back");
     let missing = bench.transport().browse(&bench.queue_name("missing")).await;
-    assert_eq!(missing.expect_err("there is none").kind(), bus_runtime::ErrorKind::NotFound);
+    assert_eq!(missing.expect_err("there is none").kind(), crate::ErrorKind::NotFound);
 }

@@ -1,10 +1,11 @@
 //! Who gets which message, and how many of them at once.
 
-use bus_runtime::ErrorKind;
-use bus_runtime::topology::{Queue, QueueArguments, QueueType};
-use bus_runtime::transport::{Standing, Verdict};
+use crate::ErrorKind;
+use crate::topology::{Queue, QueueArguments, QueueType};
+use crate::transport::{Standing, Verdict};
 
 use super::bench::{Bench, Reader, eventually, text, texts, to_queue};
+use crate::seam;
 
 /// No more than `prefetch` messages are outstanding; settling one lets the next one come.
 pub async fn prefetch(bench: &Bench) {
@@ -165,7 +166,7 @@ pub async fn close_flushes_settlements(bench: &Bench) {
                 incoming.settler.settle(Verdict::Ack).expect("the channel is there");
             }
             reader.close().await;
-            tokio::time::sleep(super::MOMENT).await;
+            seam::sleep(super::MOMENT).await;
             assert_eq!(
                 bench.drain_texts(&queue).await,
                 Vec::<String>::new(),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus_runtime::topology::{ExchangeKind, Overflow, QueueArguments};
-use bus_runtime::transport::{Confirmation, Verdict};
-use bus_runtime::{Envelope, ExchangeName, HeaderValue, Headers, QueueName};
+use crate::topology::{ExchangeKind, Overflow, QueueArguments};
+use crate::transport::{Confirmation, Verdict};
+use crate::{Envelope, ExchangeName, HeaderValue, Headers, QueueName};
 
 use super::bench::{Bench, message, text, to_queue};
+use crate::seam;
 
 /// Sends dead letters to the queue with this name.
 fn dead_to(arguments: &mut QueueArguments, queue: &QueueName) {
@@ -184,7 +185,7 @@ pub async fn delivery_limit(bench: &Bench) {
 
 /// At least once: the message stays where it is while its target is away.
 pub async fn at_least_once(bench: &Bench) {
-    use bus_runtime::topology::DeadLetterStrategy;
+    use crate::topology::DeadLetterStrategy;
     let dead = bench.classic("dead", |_| {}).await;
     let queue = bench
         .quorum("q", |arguments| {
@@ -210,7 +211,7 @@ pub async fn delay_queue(bench: &Bench) {
         .await;
     bench.bind(&delay, &waiting, "").await;
     let target = bench.quorum("target", |_| {}).await;
-    let started = std::time::Instant::now();
+    let started = seam::now();
     for body in ["a", "b"] {
         assert_eq!(bench.publish(&delay, &target, body).await, Confirmation::Routed);
     }

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bus_runtime::topology::ExchangeKind;
-use bus_runtime::transport::Confirmation;
-use bus_runtime::{
-    Envelope, ErrorKind, ExchangeName, HeaderValue, Headers, Properties, QueueName, RoutingKey,
-};
+use crate::topology::ExchangeKind;
+use crate::transport::Confirmation;
+use crate::{Envelope, ErrorKind, ExchangeName, HeaderValue, Headers, Properties, QueueName, RoutingKey};
 use bytes::Bytes;
 use futures_util::future::join_all;
 
