@@ -32,6 +32,7 @@ mod declared;
 mod get;
 mod idleness;
 mod management;
+mod opening;
 mod place;
 mod probe;
 mod publish;
