@@ -16,12 +16,12 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// Walks through the whole queue, and says what it has seen.
 async fn walk(arena: &Arena, queue: &str) -> BTreeSet<Vec<u8>> {
-    let mut walk = arena.transport().browse(&arena.name(queue)).await.unwrap();
+    let mut walk = arena.transport().browse(&arena.name(queue)).await.expect("it is there");
     let mut seen = BTreeSet::new();
-    while let Some(incoming) = walk.next().await.unwrap() {
+    while let Some(incoming) = walk.next().await.expect("it can be walked through") {
         seen.insert(incoming.envelope.body.to_vec());
     }
-    walk.close().await.unwrap();
+    walk.close().await.expect("it goes back");
     seen
 }
 
