@@ -34,8 +34,9 @@ fn addressed(envelope: &Envelope) -> Option<Envelope> {
     Some(due)
 }
 
-/// Sends one due message on. It stays in `bus.due` until the broker has confirmed it.
-pub(crate) async fn forward(hub: Arc<Hub>, incoming: Incoming) {
+/// Sends one due message on. It stays in `bus.due` until the broker has confirmed it. One that the broker takes nowhere goes back
+/// after a while, or when nobody has time to wait any more.
+pub(crate) async fn forward(hub: Arc<Hub>, incoming: Incoming, no_time: impl Future<Output = ()>) {
     if let Some(defect) = &incoming.defect {
         tracing::error!(defect, "a message in `bus.due` cannot be read; it is rejected");
         settle(incoming, Verdict::Reject);
@@ -61,13 +62,21 @@ pub(crate) async fn forward(hub: Arc<Hub>, incoming: Incoming) {
             return settle(incoming, Verdict::Reject);
         }
         Err(error) if error.kind() == ErrorKind::Nacked => error.to_string(),
-        Err(error) => return hold(incoming, &due, &error.to_string()).await,
+        Err(error) => return hold(incoming, &due, &error.to_string(), no_time).await,
     };
-    wait_for_room(&hub, incoming, &due, &problem).await;
+    if let Err((incoming, problem)) = wait_for_room(&hub, incoming, &due, problem).await {
+        hold(incoming, &due, &problem, no_time).await;
+    }
 }
 
-/// Lets a message that its queue refuses climb down the ladder again, so that those behind it go on.
-async fn wait_for_room(hub: &Hub, incoming: Incoming, due: &Envelope, problem: &str) {
+/// Lets a message that its queue refuses climb down the ladder again, so that those behind it go on. Gives it back with the
+/// problem when the ladder does not take it either.
+async fn wait_for_room(
+    hub: &Hub,
+    incoming: Incoming,
+    due: &Envelope,
+    problem: String,
+) -> Result<(), (Incoming, String)> {
     let mut again = Envelope::clone(&incoming.envelope);
     let refused = again.headers.int(header::DUE_REFUSED).and_then(|times| u32::try_from(times).ok());
     let refused = refused.unwrap_or_default().saturating_add(1);
@@ -76,11 +85,12 @@ async fn wait_for_room(hub: &Hub, incoming: Incoming, due: &Envelope, problem: &
     copies::forget_deaths(&mut again.headers);
     match hub.climb_down(again, pause.as_secs()).await {
         Ok(Confirmation::Routed) => {
-            hub.refusals.note(&due.routing_key, problem, pause);
+            hub.refusals.note(&due.routing_key, &problem, pause);
             settle(incoming, Verdict::Ack);
+            Ok(())
         }
-        Ok(Confirmation::Unroutable) => hold(incoming, due, problem).await,
-        Err(error) => hold(incoming, due, &error.to_string()).await,
+        Ok(Confirmation::Unroutable) => Err((incoming, problem)),
+        Err(error) => Err((incoming, error.to_string())),
     }
 }
 
@@ -93,10 +103,14 @@ pub(crate) fn pause(refused: u32) -> Duration {
 const PAUSE_BITS_MAX: u32 = 8;
 
 /// Puts a due message back, not at once: the broker does not take it anywhere.
-async fn hold(incoming: Incoming, due: &Envelope, problem: &str) {
+async fn hold(incoming: Incoming, due: &Envelope, problem: &str, no_time: impl Future<Output = ()>) {
     let to = format!("{}:{}", due.exchange, due.routing_key);
     tracing::error!(%to, problem, "a delayed message is due and can't be sent; it stays in `bus.due`");
-    crate::seam::sleep(HOLD).await;
+    tokio::select! {
+        biased;
+        () = no_time => {}
+        () = crate::seam::sleep(HOLD) => {}
+    }
     settle(incoming, Verdict::Requeue);
 }
 

@@ -24,6 +24,8 @@ mod secrets;
 mod sessions;
 #[path = "rabbitmq/tls.rs"]
 mod tls;
+#[path = "rabbitmq/walks.rs"]
+mod walks;
 
 use std::sync::Arc;
 

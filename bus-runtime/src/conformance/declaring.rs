@@ -178,6 +178,16 @@ pub async fn get(bench: &Bench) {
     assert_kind(bench.transport().get(&bench.queue_name("missing")).await, ErrorKind::NotFound, &["missing"]);
 }
 
+/// Getting that is refused gives back nothing that was taken before.
+pub async fn refused_get(bench: &Bench) {
+    let queue = bench.classic("q", |_| {}).await;
+    bench.send_numbers(&queue, 0..2).await;
+    let held = bench.transport().get(&queue).await.expect("it is there").expect("a message");
+    assert_kind(bench.transport().get(&bench.queue_name("missing")).await, ErrorKind::NotFound, &["missing"]);
+    held.settler.settle(Verdict::Ack).expect("it is held still");
+    assert_eq!(bench.drain_texts(&queue).await, ["1"]);
+}
+
 /// Deleting what is not there is fine; what is there goes with its bindings.
 pub async fn delete(bench: &Bench) {
     let topic = bench.exchange("topic", ExchangeKind::Topic).await;

@@ -48,7 +48,7 @@ macro_rules! transport_conformance {
             limits: l5_reject_publish, reject_publish_quorum, one_of_two_is_full, unsettled_do_not_count,
                 requeue_to_full_queue, max_length_bytes, priority, no_priority;
             declaring: declare_twice, queue_mismatch, exchange_mismatch, refused_options, bind_missing, reserved_names,
-                default_exchange_is_fixed, inspect, purge, get, delete, describe;
+                default_exchange_is_fixed, inspect, purge, get, refused_get, delete, describe;
             comparing: compare_queue, compare_exclusive, compare_queue_of_other_type, compare_missing,
                 a_probe_makes_no_queue, compare_exchange, delete_idle_queue, delete_unused_exchange;
         }

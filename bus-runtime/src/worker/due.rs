@@ -29,7 +29,9 @@ pub(crate) async fn run_due(
         };
         match item {
             Some(Ok(incoming)) => {
-                let forward = crate::due::forward(Arc::clone(&hub), incoming);
+                let mut told = phase.clone();
+                let no_time = async move { phase::drains(&mut told).await };
+                let forward = crate::due::forward(Arc::clone(&hub), incoming, no_time);
                 seam::spawn_into(&mut forwarding, "due message", forward);
             }
             Some(Err(error)) => tracing::warn!(%error, "the queue of due messages was interrupted"),
@@ -38,8 +40,12 @@ pub(crate) async fn run_due(
         while forwarding.try_join_next().is_some() {}
     }
     drain::cancel(&mut consumer, &mut phase, drain::Rest::Requeued).await;
-    // Whatever is not confirmed yet goes back to `bus.due`: a due message loses nothing by being sent a little later.
-    forwarding.shutdown().await;
+    tokio::select! {
+        biased;
+        () = async { while forwarding.join_next().await.is_some() {} } => {}
+        // What is not confirmed by then goes back to `bus.due`: it may be sent twice, and is not lost.
+        () = phase::time_is_up(&mut phase) => forwarding.shutdown().await,
+    }
     drain::close(consumer, &phase).await;
 }
 
@@ -49,7 +55,7 @@ pub(crate) async fn run_due_once(hub: &Arc<Hub>) -> Result<usize, Error> {
     let queue = crate::names::QueueName::new(crate::topology::naming::due(&hub.settings.prefix))?;
     let mut taken = 0;
     while let Some(incoming) = hub.transport.get(&queue).await? {
-        crate::due::forward(Arc::clone(hub), incoming).await;
+        crate::due::forward(Arc::clone(hub), incoming, std::future::pending()).await;
         taken += 1;
     }
     Ok(taken)
@@ -57,3 +63,48 @@ pub(crate) async fn run_due_once(hub: &Arc<Hub>) -> Result<usize, Error> {
 
 /// The messages that `bus.due` may have outstanding: each is one publish.
 pub(crate) const DUE_PREFETCH: u16 = 256;
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::EmbeddedBroker;
+    use crate::envelope::Envelope;
+    use crate::extract::StateMap;
+    use crate::names::{ExchangeName, QueueName, RoutingKey};
+    use crate::testing::Simulations;
+    use crate::topology::{PlanSettings, Queue, QueueType, Topology};
+    use crate::transport::{ConsumeOptions, Transport};
+
+    /// The copy is in its queue, and its confirm on the way: who stops then must not put the message back.
+    #[test]
+    fn a_due_message_is_sent_on_once_when_the_app_stops() {
+        Simulations::of(300).run(|_| async {
+            let [due, target] = ["bus.due", "target"].map(|name| QueueName::new(name).unwrap());
+            let broker = EmbeddedBroker::new();
+            let queues = [&due, &target].map(|name| Queue::durable(name.clone(), QueueType::Quorum)).to_vec();
+            broker.declare(&Topology { queues, ..Topology::default() }).await.unwrap();
+            let settings = PlanSettings::default();
+            let hub = Hub::new(Arc::new(broker.clone()), settings, StateMap::default(), "test");
+            let options = ConsumeOptions { prefetch: DUE_PREFETCH, tag: "due".to_owned() };
+            let consumer = broker.consume(&due, options).await.unwrap();
+            let (tell, phase) = watch::channel(Phase::Running);
+            let forwarding = seam::spawn("due", run_due(Arc::new(hub), consumer, phase));
+
+            let to = RoutingKey::new("target").unwrap();
+            let mut message = Envelope::new(ExchangeName::default_exchange(), to, "1");
+            crate::due::address(&mut message);
+            message.routing_key = RoutingKey::new("bus.due").unwrap();
+            let _ = broker.publish(Arc::new(message)).await.unwrap();
+            seam::sleep(Duration::from_millis(seam::random_below(80).into())).await;
+            tell.send_replace(Phase::Draining(seam::now() + Duration::from_secs(10)));
+            forwarding.await.unwrap();
+            let mut held = 0;
+            for queue in [&due, &target] {
+                held += broker.inspect(queue).await.unwrap().unwrap().ready;
+            }
+            assert_eq!(held, 1);
+        });
+    }
+}

@@ -301,14 +301,11 @@ async fn offer(case: &Case, counters: &Counters, envelope: Envelope, wait: Wait)
     let envelope = Arc::new(envelope);
     let mut held_back = None;
     loop {
-        let problem = match publish(case, &envelope, wait).await? {
-            None => return Ok(Offered::Taken),
-            Some(problem) => problem,
-        };
+        let Some(problem) = publish(case, &envelope, wait).await? else { return Ok(Offered::Taken) };
         if problem.is_of_its_queue && may_wait(case, &envelope, wait) {
-            let pause = due::pause(0);
-            if publish(case, &envelope, Wait::OnLadder(pause)).await?.is_none() {
-                case.hub.refusals.note(&envelope.routing_key, &problem.text, pause);
+            let away = due::pause(0);
+            if publish(case, &envelope, Wait::OnLadder(away)).await?.is_none() {
+                case.hub.refusals.note(&envelope.routing_key, &problem.text, away);
                 return Ok(Offered::Waits);
             }
         }

@@ -14,6 +14,9 @@ use bus_tests::node::{self, RabbitNode};
 
 /// How long a worker may take to come back: its longest pause, and some more.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a queue may be without our consumer in the broker's view while the worker believes to receive: it consumes an idle
+/// queue anew, which takes a moment. A consumer that the broker has forgotten would be missed after a minute only.
+const CONSUMED_ANEW: Duration = Duration::from_secs(10);
 /// How long a publish waits. Longer than any outage of the suite, so that what fails fails for another reason.
 pub(crate) const PUBLISH_TIMEOUT: Duration = Duration::from_secs(45);
 /// A dead peer is noticed after two of them.
@@ -206,7 +209,7 @@ impl Rig {
                 }
             };
             assert!(
-                tokio::time::timeout(PATIENCE, consumed).await.is_ok(),
+                tokio::time::timeout(CONSUMED_ANEW, consumed).await.is_ok(),
                 "{what}: nobody consumes {queue}"
             );
         }

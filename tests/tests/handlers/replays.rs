@@ -220,7 +220,7 @@ pub(crate) mod a_replay_that_cannot_go_on_loses_nothing {
                 bodies.extend(all(&letters).await.iter().map(|letter| letter.envelope.body.to_vec()));
             }
         };
-        tokio::time::timeout(Duration::from_secs(90), everything_is_back).await.expect("nothing is lost");
+        tokio::time::timeout(Duration::from_secs(15), everything_is_back).await.expect("nothing is lost");
         bus.shutdown().await;
     }
 }

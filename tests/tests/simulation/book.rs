@@ -1,6 +1,9 @@
 //! What has happened in one run: messages, calls, and ends of processes.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use bus_runtime::{Envelope, QueueName};
 
 /// A message, by its number.
 #[derive(Clone, Debug)]
@@ -61,6 +64,8 @@ pub(crate) struct Book {
     pub(crate) breaks: Vec<Break>,
     /// What was wrong while it happened.
     pub(crate) offences: Vec<String>,
+    /// Dead letters that were taken off their queues, to make room for others.
+    pub(crate) buried: Vec<(QueueName, Arc<Envelope>)>,
 }
 
 impl Call {

@@ -31,6 +31,8 @@ pub(crate) struct Cast {
     pub(crate) twins: bool,
     /// Whether processes are killed.
     pub(crate) violent: bool,
+    /// Whether there is room for one dead letter of each queue only.
+    pub(crate) cramped: bool,
 }
 
 /// One handler.
@@ -53,7 +55,12 @@ impl Cast {
             (second.retry, second.timeout, second.on_error, second.priority) = own;
             roles[0].options.queue = Some("shared");
         }
-        Self { roles, twins: rng.u8(..6) == 0, violent: rng.bool() }
+        // What a classic queue drops, or any queue that is full, has no second chance.
+        let keeps = |role: &Role| {
+            role.options.queue_type.is_none() && role.options.overflow != Some(WhenFull::DropOldest)
+        };
+        let cramped = roles.iter().all(keeps) && rng.u8(..4) == 0;
+        Self { roles, twins: rng.u8(..6) == 0, violent: rng.bool(), cramped }
     }
 
     /// Whether queues refuse or drop messages: then publishers cannot know what has arrived.
@@ -64,7 +71,7 @@ impl Cast {
 
 impl fmt::Display for Cast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "twins {}, violent {}", self.twins, self.violent)?;
+        write!(f, "twins {}, violent {}, cramped {}", self.twins, self.violent, self.cramped)?;
         for role in &self.roles {
             let options = format!("{:?}", role.options);
             let said =

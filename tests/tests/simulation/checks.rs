@@ -1,32 +1,47 @@
 //! What must hold of every run, whatever its seed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bus_runtime::{EmbeddedBroker, OnError, header};
+use bus_runtime::transport::{Transport, Verdict};
+use bus_runtime::{EmbeddedBroker, OnError, QueueName, header};
 use tokio::time::sleep;
 
 use crate::book::{Book, Call, End, Message, Sender};
 use crate::cast::{Cast, Role};
 use crate::play::NUMBER;
-use crate::world::REST;
+use crate::world::{REST, World};
 
 /// How often a run that is calm is looked at.
 const LOOK: Duration = Duration::from_secs(600);
 /// How long a settlement may take: what was published is late, and so are confirms.
 const SETTLED_IN: Duration = Duration::from_secs(2);
 
-/// Waits until nothing is queued, held or due. Says what does not come to rest.
-pub(crate) async fn at_rest(broker: &EmbeddedBroker) -> Option<String> {
+/// Waits until nothing is queued, held or due. Says what does not come to rest. Where dead letters have no room, it takes some off.
+pub(crate) async fn at_rest(world: &World, broker: &EmbeddedBroker) -> Option<String> {
     let mut waited = Duration::ZERO;
     while waited < REST {
         sleep(LOOK).await;
         waited += LOOK;
+        if world.cast.cramped {
+            bury(world, broker).await;
+        }
         if queued(broker).is_empty() && broker.next_due().is_none() {
             return None;
         }
     }
     Some(format!("it does not come to rest: {:?}, due {:?}", queued(broker), broker.next_due()))
+}
+
+/// Takes the dead letters that are there off their queues.
+async fn bury(world: &World, broker: &EmbeddedBroker) {
+    for snapshot in broker.queues().iter().filter(|queue| queue.name.as_str().ends_with(".dead")) {
+        while let Some(letter) = broker.get(&snapshot.name).await.unwrap() {
+            world.book().buried.push((snapshot.name.clone(), Arc::clone(&letter.envelope)));
+            letter.settler.settle(Verdict::Ack).unwrap();
+        }
+    }
 }
 
 /// The queues with messages, but for dead letters.
@@ -86,19 +101,19 @@ type Letters = BTreeMap<(usize, usize), usize>;
 /// Those of the broker itself count for all handlers of the queue that want the message.
 fn letters(cast: &Cast, book: &Book, broker: &EmbeddedBroker) -> Letters {
     let mut letters = Letters::new();
-    for snapshot in broker.queues() {
-        let Some(queue) = snapshot.name.as_str().strip_suffix(".dead") else { continue };
-        for letter in broker.peek(&snapshot.name) {
-            let text = |name| letter.headers.text(name);
-            let number = text(NUMBER).and_then(|number| number.parse().ok()).expect("each has its number");
-            let member = text(header::HANDLER);
-            let topic = book.messages.get::<usize>(number).map_or("", |message| message.topic);
-            let of_role = |role: &&Role| {
-                role.queue() == queue && member.map_or(role.wants(topic), |name| name.ends_with(role.name()))
-            };
-            for role in cast.roles.iter().filter(of_role) {
-                *letters.entry((role.nth, number)).or_default() += 1;
-            }
+    let in_queue = |name: QueueName| broker.peek(&name).into_iter().map(move |letter| (name.clone(), letter));
+    let lying = broker.queues().into_iter().flat_map(|snapshot| in_queue(snapshot.name));
+    for (name, letter) in lying.chain(book.buried.iter().cloned()) {
+        let Some(queue) = name.as_str().strip_suffix(".dead") else { continue };
+        let text = |name| letter.headers.text(name);
+        let number = text(NUMBER).and_then(|number| number.parse().ok()).expect("each has its number");
+        let member = text(header::HANDLER);
+        let topic = book.messages.get::<usize>(number).map_or("", |message| message.topic);
+        let of_role = |role: &&Role| {
+            role.queue() == queue && member.map_or(role.wants(topic), |name| name.ends_with(role.name()))
+        };
+        for role in cast.roles.iter().filter(of_role) {
+            *letters.entry((role.nth, number)).or_default() += 1;
         }
     }
     letters

@@ -5,8 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use bus_runtime::provision::Declare;
 use bus_runtime::testing::{Process, note, process};
-use bus_runtime::{App, Config, EmbeddedBroker, ErrorKind, Publisher};
+use bus_runtime::topology::{Overflow, Queue, QueueType, Topology};
+use bus_runtime::transport::Transport;
+use bus_runtime::{App, Config, EmbeddedBroker, ErrorKind, Publisher, QueueName};
 use fastrand::Rng;
 use futures_util::future::join;
 use tokio::sync::{Notify, oneshot};
@@ -49,13 +52,16 @@ pub(crate) async fn run(seed: u64) {
         began: Instant::now(),
     });
     let broker = EmbeddedBroker::new();
+    if world.cast.cramped {
+        broker.declare(&graves(&world.cast)).await.unwrap();
+    }
     let client = app().without_handlers().embedded(&broker).start().await.unwrap();
     let mut workers = Workers { world: Arc::clone(&world), broker: broker.clone(), started: 0 };
     let first = workers.start().await;
     let (worker, ()) = join(workers.live(first), world.publish(&client)).await;
     world.calm.store(true, Ordering::SeqCst);
     note("calm");
-    let rest = checks::at_rest(&broker).await;
+    let rest = checks::at_rest(&world, &broker).await;
     workers.stop(worker).await;
     let mut offences = std::mem::take(&mut world.book().offences);
     offences.extend(rest);
@@ -64,7 +70,22 @@ pub(crate) async fn run(seed: u64) {
 }
 
 fn app() -> App {
-    bus_runtime::app().config(Config::default()).name("sim")
+    let mut config = Config::default();
+    // What is there stays as it is: graves with room for one.
+    config.declare = Declare::Missing;
+    bus_runtime::app().config(config).name("sim")
+}
+
+/// Queues of dead letters, each with room for one.
+fn graves(cast: &Cast) -> Topology {
+    let names: BTreeSet<_> = cast.roles.iter().map(|role| format!("{}.dead", role.queue())).collect();
+    let grave = |name: String| {
+        let mut queue = Queue::durable(QueueName::new(name).unwrap(), QueueType::Quorum);
+        queue.arguments.max_length = Some(1);
+        queue.arguments.overflow = Some(Overflow::RejectPublish);
+        queue
+    };
+    Topology { queues: names.into_iter().map(grave).collect(), ..Topology::default() }
 }
 
 /// The processes of one run, one after another.

@@ -17,6 +17,7 @@ use super::convert::{short, to_envelope};
 use super::declare::{self, ask};
 use super::declared::Declared;
 use super::idleness::Idleness;
+use super::opening::Opening;
 use super::place::Place;
 use super::reply::{self, Request};
 use super::settle::Settlements;
@@ -71,9 +72,13 @@ impl Source {
     }
 
     /// Starts to consume on a new channel.
+    ///
+    /// # Cancel safety
+    /// Safe to cancel: the channel is closed, and what it was handed goes back.
     pub(super) async fn subscribe(&self) -> Result<Subscription, Error> {
         let live = self.live().await?;
         let channel = live.channel().await?;
+        let opening = Opening::of(channel.clone());
         let request = self.request();
         ask(&live, &request, channel.basic_qos(self.options.prefetch, BasicQosOptions::default())).await?;
         let queue = short(&self.queue, "name of a queue")?;
@@ -81,6 +86,7 @@ impl Source {
         let consuming =
             channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default());
         let deliveries = ask(&live, &request, consuming).await?;
+        opening.done();
         let settlements = Arc::new(Settlements::new(channel, &live));
         Ok(Subscription {
             live,

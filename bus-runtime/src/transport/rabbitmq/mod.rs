@@ -32,6 +32,7 @@ mod declared;
 mod get;
 mod idleness;
 mod management;
+mod opening;
 mod place;
 mod probe;
 mod publish;
@@ -44,7 +45,6 @@ use self::browse::RabbitBrowser;
 use self::connection::{Address, Link, Live, REQUEST_TIMEOUT, Role, UPKEEP_INTERVAL};
 use self::consume::{RabbitConsumer, Source};
 use self::declared::Declared;
-use self::get::Getter;
 use self::publish::{Mender, Publishing};
 
 /// A connection to RabbitMQ.
@@ -56,7 +56,6 @@ pub struct RabbitMq {
     publishing: Arc<Link>,
     publisher: Publishing,
     declared: Arc<Declared>,
-    getter: Getter,
     server: String,
     management_url: Option<String>,
     renewed_after: Duration,
@@ -150,7 +149,6 @@ impl RabbitMq {
             publishing,
             publisher,
             declared,
-            getter: Getter::default(),
             server,
             management_url,
             renewed_after: upkeep * RENEWED_AFTER,
@@ -231,7 +229,7 @@ impl Transport for RabbitMq {
     }
 
     fn get<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Option<Incoming>, Error>> {
-        Box::pin(async move { self.getter.get(&*self.live().await?, queue).await })
+        Box::pin(async move { get::get(&*self.live().await?, queue).await })
     }
 
     fn browse<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Box<dyn Browser>, Error>> {
