@@ -46,6 +46,7 @@ const KNOWN: &[&str] = &[
     "BUS_ACK_TIMEOUT",
     "BUS_CONCURRENCY",
     "BUS_CONFIG",
+    "BUS_CONTROL",
     "BUS_DECLARE",
     "BUS_EXCHANGE",
     "BUS_EXCLUDE",
@@ -115,6 +116,8 @@ pub struct Config {
     pub publish_timeout: Duration,
     /// What is declared at start: `BUS_DECLARE`.
     pub declare: Declare,
+    /// Whether the app joins the workers of its broker at the exchange `bus.control`, and can be asked there: `BUS_CONTROL`.
+    pub control: bool,
     /// Where RabbitMQ's management API is, which `topology diff` sees bindings through: `BUS_MANAGEMENT_URL`. `None` is port
     /// 15672 of the broker's host.
     pub management_url: Option<String>,
@@ -178,6 +181,7 @@ impl Default for Config {
             ack_timeout: Some(ACK_TIMEOUT_DEFAULT),
             publish_timeout: PUBLISH_TIMEOUT,
             declare: Declare::default(),
+            control: true,
             management_url: None,
             tls: TlsOptions::default(),
             http: None,
@@ -296,6 +300,9 @@ impl Config {
             origins: vars.origins(),
             ..Self::default()
         };
+        if vars.get("BUS_CONTROL").is_some() {
+            config.control = vars.flag("BUS_CONTROL")?;
+        }
         if let Some(grace) = vars.duration("BUS_SHUTDOWN_GRACE")? {
             config.grace = grace;
         }
@@ -347,7 +354,7 @@ impl Config {
     pub(crate) fn rebased(mut self, from: &Self, onto: &Self) -> Self {
         rebase!(Config self, from, onto;
             broker_url, broker_from, require_broker, handlers, exclude, groups, wait_for_broker, grace, ack_timeout,
-            publish_timeout, declare, management_url, tls, http, http_access, metrics, traces, supervisor, output,
+            publish_timeout, declare, control, management_url, tls, http, http_access, metrics, traces, supervisor, output,
             log_format;
             but plan, warnings, origins);
         rebase!(PlanSettings self.plan, from.plan, onto.plan;
@@ -430,6 +437,7 @@ mod tests {
             ("BUS_METRICS_SAMPLE", "2"),
             ("BUS_OTEL_PARENT", "both"),
             ("BUS_OTEL_SETTLE_SPANS", "some"),
+            ("BUS_CONTROL", "maybe"),
         ];
         for (name, value) in table {
             let error = from(&[(name, value)]).unwrap_err();

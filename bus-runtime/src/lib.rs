@@ -72,6 +72,7 @@ pub mod expression;
 mod admin;
 mod app;
 mod config;
+mod fleet;
 
 // Operations.
 #[cfg(feature = "cli")]

@@ -150,7 +150,10 @@ async fn until_signal(app: App) -> Result<Drained, Error> {
     crate::publish::set_process_wide(&bus.running().hub);
     banner::started(&identity, &bus, started.elapsed());
     notify::ready(settings.supervisor.clone(), bus.running());
-    signals.first().await;
+    tokio::select! {
+        () = signals.first() => {}
+        () = bus.drain_requested() => signals.raise(),
+    }
     notify::stopping(settings.supervisor.as_ref());
     let running = std::sync::Arc::clone(bus.running());
     banner::draining(&running);

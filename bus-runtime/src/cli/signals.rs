@@ -4,9 +4,10 @@
 //! and time, and a program that cannot be stopped loses its messages to SIGKILL.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::error::{Error, ErrorKind};
 use crate::seam;
@@ -16,7 +17,11 @@ const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What has been asked of the program.
 #[derive(Debug)]
-pub(super) struct Signals(watch::Receiver<u32>);
+pub(super) struct Signals {
+    seen: watch::Receiver<u32>,
+    /// Counts as the first signal.
+    asked: Arc<Notify>,
+}
 
 impl Signals {
     /// Listens from now on. After a signal the program has the grace period, and some time to end; after the second one only
@@ -30,8 +35,13 @@ impl Signals {
         };
         let count = watch::Sender::new(0);
         let seen = count.subscribe();
+        let asked = Arc::new(Notify::new());
+        let hears = Arc::clone(&asked);
         let listening = async move {
-            arriving.next().await;
+            tokio::select! {
+                () = arriving.next() => {}
+                () = hears.notified() => {}
+            }
             count.send_replace(1);
             let second = tokio::time::timeout(grace + END_TIMEOUT, arriving.next()).await;
             if second.is_ok() {
@@ -41,7 +51,12 @@ impl Signals {
             give_up(exit_code);
         };
         seam::thread("signals", move || runtime.block_on(listening)).map_err(failed)?;
-        Ok(Self(seen))
+        Ok(Self { seen, asked })
+    }
+
+    /// Lets the program end as after the first signal, with the same time to do so.
+    pub(super) fn raise(&self) {
+        self.asked.notify_one();
     }
 
     /// Waits for the first one.
@@ -61,7 +76,7 @@ impl Signals {
     }
 
     async fn until(&self, count: u32) {
-        let mut seen = self.0.clone();
+        let mut seen = self.seen.clone();
         if seen.wait_for(|seen| *seen >= count).await.is_err() {
             std::future::pending::<()>().await;
         }
