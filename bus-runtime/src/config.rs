@@ -50,6 +50,7 @@ const KNOWN: &[&str] = &[
     "BUS_ACK_TIMEOUT",
     "BUS_CONCURRENCY",
     "BUS_CONFIG",
+    "BUS_CONTROL",
     "BUS_DECLARE",
     "BUS_EXCHANGE",
     "BUS_EXCLUDE",
@@ -119,6 +120,8 @@ pub struct Config {
     pub publish_timeout: Duration,
     /// What is declared at start: `BUS_DECLARE`.
     pub declare: Declare,
+    /// Whether the app joins the workers of its broker at the exchange `bus.control`, and can be asked there: `BUS_CONTROL`.
+    pub control: bool,
     /// Where RabbitMQ's management API is, which `topology diff` sees bindings through: `BUS_MANAGEMENT_URL`. `None` is port
     /// 15672 of the broker's host.
     pub management_url: Option<String>,
@@ -186,6 +189,7 @@ impl Default for Config {
             ack_timeout: Some(ACK_TIMEOUT_DEFAULT),
             publish_timeout: PUBLISH_TIMEOUT,
             declare: Declare::default(),
+            control: true,
             management_url: None,
             tls: TlsOptions::default(),
             http: None,
@@ -310,6 +314,9 @@ impl Config {
         };
         #[cfg(feature = "otel")]
         config.warnings.extend(vars.not_exported().filter(|_| config.traces.exports));
+        if vars.get("BUS_CONTROL").is_some() {
+            config.control = vars.flag("BUS_CONTROL")?;
+        }
         if let Some(grace) = vars.duration("BUS_SHUTDOWN_GRACE")? {
             config.grace = grace;
         }
@@ -361,7 +368,7 @@ impl Config {
     pub(crate) fn rebased(mut self, from: &Self, onto: &Self) -> Self {
         rebase!(Config self, from, onto;
             broker_url, broker_from, require_broker, handlers, exclude, groups, wait_for_broker, grace, ack_timeout,
-            publish_timeout, declare, management_url, tls, http, http_access, metrics, traces, supervisor, reload,
+            publish_timeout, declare, control, management_url, tls, http, http_access, metrics, traces, supervisor, reload,
             src_dir, output, log_format;
             but plan, warnings, origins);
         rebase!(PlanSettings self.plan, from.plan, onto.plan;
@@ -444,6 +451,7 @@ mod tests {
             ("BUS_METRICS_SAMPLE", "2"),
             ("BUS_OTEL_PARENT", "both"),
             ("BUS_OTEL_SETTLE_SPANS", "some"),
+            ("BUS_CONTROL", "maybe"),
         ];
         for (name, value) in table {
             let error = from(&[(name, value)]).unwrap_err();

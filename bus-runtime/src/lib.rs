@@ -73,6 +73,7 @@ pub mod expression;
 mod admin;
 mod app;
 mod config;
+mod fleet;
 
 // Operations.
 #[cfg(feature = "cli")]

@@ -58,4 +58,5 @@ on_both! {
     acting::nothing_is_deleted_by_a_slip,
     acting::what_is_published_by_hand_is_handled,
     acting::what_is_missing_is_declared,
+    acting::o7_workers_are_quieted_and_resumed,
 }

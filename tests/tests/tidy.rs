@@ -182,6 +182,8 @@ fn a_message_is_settled_by_whoever_consumes_its_queue() {
         "dead_letters/fates",
         "dead_letters/purge",
         "dead_letters/replay",
+        // What workers are asked, which no handler consumes.
+        "fleet/station",
         // A queue of copies that `tail` has for itself.
         "cli/tail",
     ];

@@ -9,6 +9,8 @@
 
 #[path = "worst/ending.rs"]
 mod ending;
+#[path = "worst/fleet.rs"]
+mod fleet;
 #[path = "worst/hostile.rs"]
 mod hostile;
 #[path = "worst/inside.rs"]

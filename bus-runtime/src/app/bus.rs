@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::counters::{Counters, HandlerStats, Stats};
 use crate::dead_letters::DeadLetters;
 use crate::error::Error;
+use crate::fleet::{self, Control, Reach};
 use crate::history::History;
 use crate::hub::Hub;
 use crate::message::MessageType;
@@ -59,6 +60,7 @@ pub struct Bus {
     pub(super) workers: Vec<JoinHandle<usize>>,
     pub(super) due: Option<JoinHandle<()>>,
     pub(super) movers: Vec<JoinHandle<()>>,
+    pub(super) member: Option<JoinHandle<()>>,
     declare: Declare,
     pub(super) grace: Duration,
     pub(super) admin: Option<Admin>,
@@ -70,8 +72,8 @@ pub(crate) struct Running {
     pub(crate) plan: Plan,
     pub(crate) counters: Vec<Arc<Counters>>,
     pub(crate) embedded: Option<EmbeddedBroker>,
-    #[cfg(feature = "admin")]
     pub(crate) version: Option<String>,
+    pub(crate) control: Control,
     #[cfg(feature = "admin")]
     pub(crate) metrics: MetricsSettings,
     #[cfg(feature = "admin")]
@@ -144,6 +146,7 @@ pub(super) async fn prepare(
     }
     #[cfg(feature = "dashboard")]
     let shown = Shown::for_port(&app, &config);
+    let control = Control::new(Reach::at_first(embedded.as_ref(), &config));
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
     hub.instances = app.instances.values();
@@ -168,8 +171,8 @@ pub(super) async fn prepare(
         counters: plan.handlers.iter().map(|entry| Arc::new(Counters::of(entry))).collect(),
         plan,
         embedded,
-        #[cfg(feature = "admin")]
         version: app.version,
+        control,
         #[cfg(feature = "admin")]
         metrics: config.metrics,
         #[cfg(feature = "admin")]
@@ -189,6 +192,7 @@ pub(super) async fn prepare(
         workers: Vec::new(),
         due: None,
         movers: Vec::new(),
+        member: None,
         declare: config.declare,
         grace: config.grace,
         admin: None,
@@ -233,6 +237,11 @@ impl Bus {
         for renamed in &running.plan.renamed {
             let mover = rename::run(Arc::clone(&running.hub), renamed.clone(), self.declare);
             self.movers.push(seam::spawn("rename", mover));
+        }
+        if let (Reach::Opening, false) = (running.control.reach(), running.plan.queues.is_empty()) {
+            let finished = running.hub.shutdown_finished();
+            let member = fleet::join(Arc::downgrade(&running), self.declare, finished);
+            self.member = Some(seam::spawn("control", member));
         }
         for ((worker, consumer), queue) in ready.into_iter().zip(&running.plan.queues) {
             let worker = worker::start(worker, consumer, running.phase.subscribe());

@@ -58,6 +58,25 @@ impl Bus {
         self.shutdown_or(std::future::pending()).await
     }
 
+    /// Waits until somebody asks this worker to drain: with the command `workers drain`, or at the dashboard. `run()` and
+    /// [`App::serve`](super::App::serve) shut down then; a program that starts the bus itself decides what it does. Only while
+    /// somebody waits here, such a request is accepted.
+    ///
+    /// ```no_run
+    /// # async fn f() -> Result<(), bus_runtime::Error> {
+    /// let bus = bus_runtime::app().start().await?;
+    /// bus.drain_requested().await;
+    /// bus.shutdown().await;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// Safe to cancel.
+    pub async fn drain_requested(&self) {
+        // The app, which has the sender, lives as long as this.
+        let _ = self.running.control.drain().wait_for(|asked| *asked).await;
+    }
+
     /// As [`shutdown`](Self::shutdown), but gives everything back at once when `hurry` ends first.
     pub(crate) async fn shutdown_or(self, hurry: impl Future<Output = ()>) -> Drained {
         let running = Arc::clone(&self.running);
@@ -95,6 +114,10 @@ impl Bus {
         let (lost, delayed) =
             running.embedded.as_ref().map(|broker| running.left_on(broker)).unwrap_or_default();
         running.hub.finish_shutdown();
+        if let Some(member) = self.member.take() {
+            // It says good-bye.
+            running.join(member).await;
+        }
         if running.embedded.is_none() {
             running.hub.transport.close(close_timeout(running.left())).await;
         }

@@ -118,10 +118,21 @@ impl Running {
             }
         };
         let mut consumers = Vec::new();
+        let is_quiet = self.hub.valves.is_quiet();
+        if is_quiet {
+            problems
+                .push("somebody has asked for quiet: nothing new is taken until `workers resume`".to_owned());
+            if status == Status::Ready {
+                status = Status::Degraded;
+            }
+        }
         for (queue, standing) in self.consumers() {
-            let rests = self.rests(&queue);
+            let rests = self.rests(&queue).or_else(|| self.is_paused(&queue));
             if let Some(problem) = &rests {
-                problems.push(problem.clone());
+                // Of all of them it is said once.
+                if !is_quiet {
+                    problems.push(problem.clone());
+                }
                 if status == Status::Ready {
                     status = Status::Degraded;
                 }
@@ -184,6 +195,14 @@ impl Running {
                 handler.name
             )
         })
+    }
+
+    /// Why a queue is not consumed, when somebody has paused it.
+    fn is_paused(&self, queue: &QueueName) -> Option<String> {
+        self.hub
+            .valves
+            .is_closed(queue)
+            .then(|| format!("queue `{queue}` is paused: its messages stay in the broker"))
     }
 
     /// What is wrong with a queue whose retries or dead letters the broker does not take.

@@ -419,7 +419,7 @@ impl App {
         Owner { prefix: config.plan.prefix.clone(), app: self.app_name(), version: self.version.clone() }
     }
 
-    /// Starts, waits for `shutdown`, and drains.
+    /// Starts, waits for `shutdown` or for somebody who asks the worker to drain (`workers drain`), and drains.
     ///
     /// # Errors
     /// As [`start`](Self::start).
@@ -428,7 +428,11 @@ impl App {
     /// When the future is dropped, messages that are being handled are handled on in the background, within the grace period.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<Drained, Error> {
         let bus = self.start().await?;
-        shutdown.await;
+        tokio::select! {
+            biased;
+            () = shutdown => {}
+            () = bus.drain_requested() => {}
+        }
         Ok(bus.shutdown().await)
     }
 

@@ -26,11 +26,13 @@ mod docs;
 mod doctor;
 pub(crate) mod drift;
 mod explain;
+mod fleet;
 mod handlers;
 #[cfg(feature = "admin")]
 mod health;
 mod log;
 mod notify;
+mod numbers;
 mod progress;
 mod publish;
 mod queues;
@@ -42,9 +44,11 @@ mod run;
 mod setup;
 mod signals;
 mod snippet;
+mod stats;
 mod table;
 mod tail;
 mod topology;
+mod workers;
 
 pub use run::RunArgs;
 
@@ -52,7 +56,7 @@ pub use run::RunArgs;
 const EXIT_CODES: &str = "\
 Exit codes:
   0   success, and a clean end after SIGTERM or SIGINT
-  1   the answer is bad: `check` found problems, `topology diff` differences, `health` an unhealthy program, nobody receives a message, a replay was aborted
+  1   the answer is bad: `check` found problems, `topology diff` differences, `health` an unhealthy program, nobody receives a message, a replay was aborted, a worker does not answer
   2   the command line or its input is wrong
   3   some of it could not be done
   69  the broker can't be reached
@@ -190,6 +194,10 @@ pub enum Command {
     Tail(tail::TailArgs),
     /// Look at the queues of the handlers, and purge one
     Queues(queues::QueuesArgs),
+    /// List the workers that share the broker, and let them be quiet, go on, or drain and end
+    Workers(workers::WorkersArgs),
+    /// Show what the workers do and what waits in the queues, on one screen
+    Stats(stats::StatsArgs),
     /// Ask the program that runs on this machine whether it does its work; 1 when it does not
     #[cfg(feature = "admin")]
     Health(health::HealthArgs),
@@ -320,6 +328,8 @@ impl App {
             }
             Command::Tail(arguments) => tail::tail(&app, &arguments, format),
             Command::Queues(arguments) => queues::queues(&app, &arguments, format),
+            Command::Stats(arguments) => stats::stats(&app, &arguments, format),
+            Command::Workers(arguments) => workers::workers(&app, &arguments, format),
             #[cfg(feature = "admin")]
             Command::Health(arguments) => health::health(&app, &arguments, format),
             Command::Dlq(arguments) => {

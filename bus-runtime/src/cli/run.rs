@@ -208,8 +208,9 @@ async fn until_signal(app: App, at_most: Option<Duration>) -> Result<Drained, Er
         () = bus.running().hub.budget.spent() => {
             // What is queued stays queued.
             bus.running().stop_taking(settings.grace);
-            signals.ask();
+            signals.raise();
         }
+        () = bus.drain_requested() => signals.raise(),
     }
     notify::stopping(settings.supervisor.as_ref());
     let running = std::sync::Arc::clone(bus.running());

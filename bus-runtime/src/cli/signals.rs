@@ -19,6 +19,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Signals {
     seen: watch::Receiver<u32>,
+    /// Counts as the first signal.
     asked: Arc<Notify>,
 }
 
@@ -54,8 +55,8 @@ impl Signals {
         Ok(Self { seen, asked })
     }
 
-    /// Counts as the first signal.
-    pub(super) fn ask(&self) {
+    /// Lets the program end as after the first signal, with the same time to do so.
+    pub(super) fn raise(&self) {
         self.asked.notify_one();
     }
 

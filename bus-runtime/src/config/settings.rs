@@ -67,6 +67,7 @@ impl Config {
                 },
             ),
             set("BUS_DECLARE", text(Some(declare(self.declare).to_owned()))),
+            set("BUS_CONTROL", (json!(self.control), self.control.to_string())),
             set("BUS_EXCHANGE", text(Some(self.plan.messages.clone()))),
             set("HANDLERS", list(&self.handlers)),
             set("BUS_GROUPS", list(&self.groups)),

@@ -54,10 +54,10 @@ pub(crate) fn session_queue(prefix: &str, unique: &str) -> Result<QueueName, Err
     Ok(QueueName::new(format!("{prefix}{OWN_PREFIX}session.{unique}"))?)
 }
 
-/// Whether Bus declares a queue of this name while it runs, whatever the handlers are: the ladder, answers to commands, and the
-/// handlers of sessions.
+/// Whether Bus declares a queue of this name while it runs, whatever the handlers are: the ladder, answers to commands, the
+/// handlers of sessions, and what workers are asked.
 pub(crate) fn is_run_time(name: &str) -> bool {
-    ["bus.ladder.", "bus.reply.", "bus.session."]
+    ["bus.control.", "bus.ladder.", "bus.reply.", "bus.session."]
         .iter()
         .any(|own| name.starts_with(own) || name.contains(&format!(".{own}")))
 }
@@ -89,6 +89,12 @@ pub(crate) fn marks_lock(prefix: &str) -> String {
 /// `bus.due`, where the ladder ends.
 pub(crate) fn due(prefix: &str) -> String {
     format!("{prefix}{DUE_QUEUE}")
+}
+
+/// `bus.control`: the exchange that workers are asked through. The queues of those who ask and answer are
+/// `bus.control.<id>`.
+pub(crate) fn control(prefix: &str) -> String {
+    format!("{prefix}{OWN_PREFIX}control")
 }
 
 /// A name that Bus made itself, of known length.

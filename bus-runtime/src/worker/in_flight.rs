@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-#[cfg(feature = "cli")]
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -62,7 +61,6 @@ impl InFlight {
     }
 
     /// Those that wait for something, the oldest first, and for how long they are being handled.
-    #[cfg(feature = "dashboard")]
     pub(crate) fn all(&self) -> Vec<(Arc<HandlerEntry>, Duration)> {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let now = seam::now();

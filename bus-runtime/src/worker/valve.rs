@@ -12,11 +12,24 @@ use crate::transport::Consumer;
 
 /// The queues that are paused.
 #[derive(Debug)]
-pub(crate) struct Valves(watch::Sender<BTreeSet<QueueName>>);
+pub(crate) struct Valves(watch::Sender<Closed>);
+
+/// Why queues are paused. Whoever lets all of them go on leaves alone those that were paused one by one.
+#[derive(Debug, Default)]
+struct Closed {
+    one_by_one: BTreeSet<QueueName>,
+    all_at_once: BTreeSet<QueueName>,
+}
+
+impl Closed {
+    fn contains(&self, queue: &QueueName) -> bool {
+        self.one_by_one.contains(queue) || self.all_at_once.contains(queue)
+    }
+}
 
 impl Default for Valves {
     fn default() -> Self {
-        Self(watch::Sender::new(BTreeSet::new()))
+        Self(watch::Sender::new(Closed::default()))
     }
 }
 
@@ -24,13 +37,29 @@ impl Valves {
     /// Pauses a queue.
     #[cfg(feature = "dashboard")]
     pub(crate) fn close(&self, queue: &QueueName) {
-        self.0.send_if_modified(|closed| closed.insert(queue.clone()));
+        self.0.send_if_modified(|closed| closed.one_by_one.insert(queue.clone()));
     }
 
     /// Lets a queue go on.
     #[cfg(feature = "dashboard")]
     pub(crate) fn open(&self, queue: &QueueName) {
-        self.0.send_if_modified(|closed| closed.remove(queue));
+        self.0.send_if_modified(|closed| closed.one_by_one.remove(queue));
+    }
+
+    /// Pauses all of these queues. Those of sessions are not among them: a handler that has begun may wait for its session.
+    pub(crate) fn quiet<'q>(&self, queues: impl IntoIterator<Item = &'q QueueName>) {
+        let queues = queues.into_iter().cloned().collect();
+        self.0.send_modify(|closed| closed.all_at_once = queues);
+    }
+
+    /// Lets those go on that were paused together.
+    pub(crate) fn resume(&self) {
+        self.0.send_modify(|closed| closed.all_at_once.clear());
+    }
+
+    /// Whether queues are paused together.
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.0.borrow().all_at_once.is_empty()
     }
 
     pub(crate) fn is_closed(&self, queue: &QueueName) -> bool {

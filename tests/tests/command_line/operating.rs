@@ -28,13 +28,17 @@ fn call_calls_one_handler_without_a_broker() {
 #[test]
 fn what_needs_a_broker_says_so() {
     let desk = Desk::new();
-    for command in ["queues", "tail"] {
+    for command in ["queues", "tail", "workers", "stats"] {
         let told = desk.run(&[command]);
         assert_eq!(told.code, 78, "{told:?}");
         assert!(told.err.starts_with("error[BUS0005]: "), "{told:?}");
     }
     let desk = Desk::new().with("BROKER_URL", "amqp://127.0.0.1:1");
     assert_eq!(desk.run(&["queues"]).code, 69);
+    assert_eq!(desk.run(&["workers"]).code, 69);
+    let told = desk.with("BUS_CONTROL", "off").run(&["workers"]);
+    assert!(told.code == 78 && told.err.contains("switched off"), "{told:?}");
+    let desk = Desk::new().with("BROKER_URL", "amqp://127.0.0.1:1");
     assert_eq!(desk.run(&["tail", "--where", "size>"]).code, 2);
 }
 

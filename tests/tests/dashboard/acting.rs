@@ -134,3 +134,48 @@ pub(crate) async fn what_is_missing_is_declared(arena: Arena) {
     .await;
     rig.bus.shutdown().await;
 }
+
+pub(crate) async fn o7_workers_are_quieted_and_resumed(arena: Arena) {
+    let rig = Rig::start(arena).await;
+    let workers = async || rig.json("/workers").await["items"].as_array().unwrap().clone();
+    let own = workers().await.into_iter().find(|worker| worker["here"] == true).unwrap();
+    assert_eq!((own["state"].as_str(), own["handlers"].as_u64()), (Some("running"), Some(2)), "{own}");
+    let id = own["id"].as_str().unwrap();
+    // By its name too: it has an id of its own as soon as it has joined the others.
+    let name = own["name"].as_str().unwrap();
+    assert_eq!(rig.post(&format!("/workers/{id}/quiet"), &json!({})).await.status, 200);
+    let health = rig.bus.health();
+    assert!(health.problems.iter().any(|problem| problem.contains("asked for quiet")), "{health:?}");
+    let standing = |receiving: bool| {
+        let own = rig.bus.plan().queues.iter().map(|queue| &queue.name);
+        let receives = |queue: &_| {
+            let found = rig.bus.consumers().into_iter().find(|(name, _)| name == queue);
+            matches!(found, Some((_, bus_runtime::transport::Standing::Receiving)))
+        };
+        own.into_iter().all(|queue| receives(queue) == receiving)
+    };
+    until("nothing is consumed", || standing(false)).await;
+    assert!(rig.bus.health().is_ready(), "{:?}", rig.bus.health());
+    rig.bus.react("page.home.saved", &()).await.unwrap();
+    let queue = queue_of(&rig.bus, "react");
+    rig.arena.until_ready(queue.trim_start_matches(rig.arena.name("").as_str()), 1).await;
+    let shown = rig.json(&format!("/workers/{name}")).await;
+    assert_eq!((shown["state"].as_str(), rig.calls.count()), (Some("quiet"), 0), "{shown}");
+    assert!(rig.page("/workers").await.body.contains("quiet</span>"));
+    assert_eq!(rig.post("/workers/all/resume", &json!({})).await.status, 200);
+    rig.calls.until(1).await;
+    // This test has started the bus itself, and does not wait for such a request.
+    let refused = rig.post(&format!("/workers/{name}/drain"), &json!({})).await;
+    assert!(refused.status == 400 && refused.body.contains("drain_requested"), "{}", refused.body);
+    assert_eq!(rig.post("/workers/nobody/quiet", &json!({})).await.status, 404);
+    let log = rig.json("/audit-log").await;
+    let actions: Vec<_> =
+        log["items"].as_array().unwrap().iter().map(|one| one["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["quiet worker", "drain worker", "resume worker", "quiet worker"]);
+    let honoured = tokio::join!(rig.bus.drain_requested(), async {
+        // The one who listens may come a moment later.
+        while rig.post(&format!("/workers/{name}/drain"), &json!({})).await.status != 200 {}
+    });
+    assert_eq!(honoured, ((), ()));
+    rig.bus.shutdown().await;
+}

@@ -101,6 +101,11 @@ impl Worker {
         Self { process, said, logged }
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     pub(crate) async fn until_ready(&self) {
         self.until("it is ready", |worker| worker.log().contains("\"message\":\"ready\"")).await;
     }

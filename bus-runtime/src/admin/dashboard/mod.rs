@@ -53,6 +53,7 @@ pub(super) struct Desk {
     access: HttpAccess,
     log: AuditLog,
     depths: Depths,
+    fleet: workers::Fleet,
     jobs: Arc<Jobs>,
     viewers: events::Viewers,
 }
@@ -74,6 +75,7 @@ pub(super) fn router(seen: Seen, access: HttpAccess) -> Router {
         access,
         log: AuditLog::default(),
         depths: Depths::default(),
+        fleet: workers::Fleet::default(),
         jobs: Arc::default(),
         viewers: events::Viewers::default(),
     });
@@ -92,6 +94,7 @@ pub(super) fn router(seen: Seen, access: HttpAccess) -> Router {
         .route("/route", get(route::page))
         .route("/publish", get(publish::page))
         .route("/workers", get(workers::page))
+        .route("/workers/{id}", get(workers::one))
         .route("/config", get(config::page))
         .route("/audit-log", get(audit::page))
         .route("/jobs/{id}", get(jobs::page))
@@ -106,6 +109,9 @@ pub(super) fn router(seen: Seen, access: HttpAccess) -> Router {
         .route("/dead-letters/export", get(dead_letters::export))
         .route("/dead-letters/{id}/edit", post(letter::edit))
         .route("/topology/apply", post(topology::apply))
+        .route("/workers/{id}/quiet", post(workers::quiet))
+        .route("/workers/{id}/resume", post(workers::resume))
+        .route("/workers/{id}/drain", post(workers::drain))
         .route("/jobs/{id}/stop", post(jobs::stop));
     let api = looks
         .clone()
