@@ -11,6 +11,7 @@ pub mod code;
 pub mod equivalence;
 pub mod exposition;
 pub mod http;
+pub mod mutator;
 #[cfg(unix)]
 pub mod node;
 pub mod proxy;
