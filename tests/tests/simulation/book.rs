@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::asking::Asked;
+
 /// A message, by its number.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
@@ -58,6 +60,7 @@ pub(crate) type Break = (Duration, Duration);
 pub(crate) struct Book {
     pub(crate) messages: Vec<Message>,
     pub(crate) calls: Vec<Call>,
+    pub(crate) asked: Vec<Asked>,
     pub(crate) breaks: Vec<Break>,
     /// What was wrong while it happened.
     pub(crate) offences: Vec<String>,

@@ -71,6 +71,9 @@ pub(crate) fn offences(cast: &Cast, book: &Book, broker: &EmbeddedBroker) -> Vec
     if totals.dropped > unwanted && (unwanted == 0 || !closed.is_broken()) {
         offences.push(format!("{} dead letters were dropped", totals.dropped));
     }
+    for (number, asked) in book.asked.iter().enumerate() {
+        offences.extend(asked.offences(number, closed.is_broken()));
+    }
     for role in &cast.roles {
         for (number, message) in book.messages.iter().enumerate() {
             offences.extend(closed.message(role, number, message));
@@ -88,6 +91,10 @@ fn letters(cast: &Cast, book: &Book, broker: &EmbeddedBroker) -> Letters {
     let mut letters = Letters::new();
     for snapshot in broker.queues() {
         let Some(queue) = snapshot.name.as_str().strip_suffix(".dead") else { continue };
+        // Those of commands are their callers' business.
+        if !cast.roles.iter().any(|role| role.queue() == queue) {
+            continue;
+        }
         for letter in broker.peek(&snapshot.name) {
             let text = |name| letter.headers.text(name);
             let number = text(NUMBER).and_then(|number| number.parse().ok()).expect("each has its number");
