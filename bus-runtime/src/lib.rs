@@ -89,6 +89,11 @@ pub mod testing;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+// For our own tests.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
+
 /// Runs every handler that is linked into the program: [`App::run`] of an [`app`] to which nothing is added.
 ///
 /// ```no_run

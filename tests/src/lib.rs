@@ -12,6 +12,7 @@ pub mod collector;
 pub mod equivalence;
 pub mod exposition;
 pub mod http;
+pub mod mutator;
 #[cfg(unix)]
 pub mod node;
 pub mod proxy;

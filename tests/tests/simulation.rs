@@ -1,10 +1,13 @@
-//! Random programs in a simulation: handlers with random options, messages, outcomes, crashes and shutdowns. After each run the
-//! books are closed: nothing is lost, handled twice, out of its order, or there although it was never sent.
+//! Random programs in a simulation: handlers with random options, messages, commands, outcomes, crashes and shutdowns. After each
+//! run the books are closed: nothing is lost, handled twice, out of its order, or there although it was never sent, and each command was
+//! answered once, or its caller was told in time that it was not.
 //!
 //! `BUS_SIM_SEEDS=1000000` runs a million seeds, `BUS_SIM_SEED=123` the one that has failed.
 
 #![allow(clippy::unwrap_used, reason = "clippy does not see that all of this is a test")]
 
+#[path = "simulation/asking.rs"]
+mod asking;
 #[path = "simulation/book.rs"]
 mod book;
 #[path = "simulation/cast.rs"]

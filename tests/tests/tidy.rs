@@ -9,7 +9,7 @@ use bus_tests::{quoted, rows};
 const RUNTIME: &str = "bus-runtime/src/";
 const MACROS: &str = "bus-macros/src/";
 const CRATES: [&str; 3] = [RUNTIME, MACROS, "bus-examples/src/"];
-const EVERYTHING: [&str; 4] = ["bus-runtime/", "bus-macros/", "bus-examples/", "tests/"];
+const EVERYTHING: [&str; 5] = ["bus-runtime/", "bus-macros/", "bus-examples/", "fuzz/", "tests/"];
 
 /// Words that say what is.
 const VOCABULARY: [&str; 8] =
@@ -243,7 +243,7 @@ fn examples_are_short() {
 
 #[test]
 fn nothing_new_stands_at_the_top() {
-    let folders = ["bus-examples", "bus-macros", "bus-runtime", "tests", "target"];
+    let folders = ["bus-examples", "bus-macros", "bus-runtime", "fuzz", "tests", "target"];
     let files = [
         "ARCHITECTURE.md",
         "CHANGELOG.md",

@@ -1,5 +1,6 @@
 //! From the text of an address to its parts. No error text shows what may be a password.
 
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use super::{AMQP_PORT, AMQPS_PORT, AmqpUrl, BrokerUrl, Host, Target, TlsOptions, bad_url};
@@ -119,7 +120,16 @@ fn agrees(url: &AmqpUrl, has_login: bool) -> Result<(), Error> {
 /// `name`, `name:port`, `[ipv6]` or `[ipv6]:port`.
 fn host(text: &str, default_port: u16) -> Result<Host, Error> {
     let (name, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((name, port)) => (name, port.strip_prefix(':')),
+        Some((name, "")) => (name, None),
+        Some((name, rest)) => match rest.strip_prefix(':') {
+            Some(port) => (name, Some(port)),
+            None => {
+                return Err(bad_url(
+                    format!("the broker URL has `{rest}` after the host `[{name}]`"),
+                    format!("a port stands behind a colon: `[{name}]:{default_port}`"),
+                ));
+            }
+        },
         None => match text.rsplit_once(':') {
             Some((name, port)) => (name, Some(port)),
             None => (text, None),
@@ -143,7 +153,22 @@ fn host(text: &str, default_port: u16) -> Result<Host, Error> {
             )
         })?,
     };
-    Ok(Host { name: decode(name, "host")?, port })
+    Ok(Host { name: host_name(decode(name, "host")?, text.starts_with('['))?, port })
+}
+
+/// A name that can be looked up, or an address: what is shown to people has to be the same address again.
+fn host_name(name: String, in_brackets: bool) -> Result<String, Error> {
+    let is_host = match in_brackets {
+        true => name.parse::<Ipv6Addr>().is_ok(),
+        false => name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_')),
+    };
+    match is_host {
+        true => Ok(name),
+        false => Err(bad_url(
+            format!("the broker URL has the host `{name}`, which is none"),
+            "a host is a name such as `rabbit-1.example.org`, an IPv4 address, or an IPv6 address in brackets",
+        )),
+    }
 }
 
 /// The virtual host, and whether it is `/` only because none is named.

@@ -24,6 +24,8 @@ pub(crate) use level::{Water, is_high, is_low};
 
 #[cfg(feature = "rabbitmq")]
 pub use rabbitmq::{RabbitMq, RabbitMqOptions};
+#[cfg(feature = "fuzzing")]
+pub(crate) use rabbitmq::{frames as fuzz_frames, table as fuzz_table};
 
 /// How long a publish waits for its confirm unless told otherwise, a lost connection or a full broker included: as long as people
 /// wait before they look.

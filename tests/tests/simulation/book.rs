@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bus_runtime::{Envelope, QueueName};
 
+use crate::asking::Asked;
+
 /// A message, by its number.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
@@ -61,6 +63,7 @@ pub(crate) type Break = (Duration, Duration);
 pub(crate) struct Book {
     pub(crate) messages: Vec<Message>,
     pub(crate) calls: Vec<Call>,
+    pub(crate) asked: Vec<Asked>,
     pub(crate) breaks: Vec<Break>,
     /// What was wrong while it happened.
     pub(crate) offences: Vec<String>,

@@ -86,6 +86,9 @@ pub(crate) fn offences(cast: &Cast, book: &Book, broker: &EmbeddedBroker) -> Vec
     if totals.dropped > unwanted && (unwanted == 0 || !closed.is_broken()) {
         offences.push(format!("{} dead letters were dropped", totals.dropped));
     }
+    for (number, asked) in book.asked.iter().enumerate() {
+        offences.extend(asked.offences(number, closed.is_broken()));
+    }
     for role in &cast.roles {
         for (number, message) in book.messages.iter().enumerate() {
             offences.extend(closed.message(role, number, message));
@@ -105,6 +108,10 @@ fn letters(cast: &Cast, book: &Book, broker: &EmbeddedBroker) -> Letters {
     let lying = broker.queues().into_iter().flat_map(|snapshot| in_queue(snapshot.name));
     for (name, letter) in lying.chain(book.buried.iter().cloned()) {
         let Some(queue) = name.as_str().strip_suffix(".dead") else { continue };
+        // Those of commands are their callers' business.
+        if !cast.roles.iter().any(|role| role.queue() == queue) {
+            continue;
+        }
         let text = |name| letter.headers.text(name);
         let number = text(NUMBER).and_then(|number| number.parse().ok()).expect("each has its number");
         let member = text(header::HANDLER);

@@ -9,9 +9,9 @@ use bus_runtime::provision::Declare;
 use bus_runtime::testing::{Process, note, process};
 use bus_runtime::topology::{Overflow, Queue, QueueType, Topology};
 use bus_runtime::transport::Transport;
-use bus_runtime::{App, Config, EmbeddedBroker, ErrorKind, Publisher, QueueName};
+use bus_runtime::{App, Config, EmbeddedBroker, ErrorKind, HandlerRegistration, Publisher, QueueName};
 use fastrand::Rng;
-use futures_util::future::join;
+use futures_util::future::join3;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -58,7 +58,8 @@ pub(crate) async fn run(seed: u64) {
     let client = app().without_handlers().embedded(&broker).start().await.unwrap();
     let mut workers = Workers { world: Arc::clone(&world), broker: broker.clone(), started: 0 };
     let first = workers.start().await;
-    let (worker, ()) = join(workers.live(first), world.publish(&client)).await;
+    let living = workers.live(first);
+    let (worker, (), ()) = join3(living, world.publish(&client), world.ask(&client)).await;
     world.calm.store(true, Ordering::SeqCst);
     note("calm");
     let rest = checks::at_rest(&world, &broker).await;
@@ -115,6 +116,8 @@ impl Workers {
             let stage = Stage { world, process: number };
             let app = app().state(stage).grace(grace).embedded(&broker);
             let app = roles.iter().fold(app, |app, role| app.register(role.registration()));
+            // The one that answers commands has its attribute.
+            let app = HandlerRegistration::linked().fold(app, |app, linked| app.register(*linked));
             let bus = app.start().await.unwrap();
             ready.send(()).unwrap();
             let _ = stopped.await;

@@ -139,6 +139,13 @@ fn refusals() {
         ("amqp://h:0", "the broker URL has the port `0`", "from 1 to 65535"),
         ("amqp://h:65536", "the broker URL has the port `65536`", "from 1 to 65535"),
         ("amqp://::1", "the broker URL has the host `:`, which has a colon", "in brackets"),
+        (
+            "amqp://rabbit%2Fprod",
+            "the broker URL has the host `rabbit/prod`, which is none",
+            "a name such as",
+        ),
+        ("amqp://[rabbit]:5672", "the broker URL has the host `rabbit`, which is none", "in brackets"),
+        ("amqp://[::1]5673", "the broker URL has `5673` after the host `[::1]`", "`[::1]:5672`"),
         ("amqp://h/a/b", "the broker URL has the virtual host `a/b`", "`/a%2Fb`"),
         ("amqp://h/%2", "the virtual host in the broker URL has a `%`", "`%25`"),
         ("amqp://h/%zz", "the virtual host in the broker URL has a `%`", "`%25`"),

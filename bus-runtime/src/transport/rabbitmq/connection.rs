@@ -28,6 +28,8 @@ mod wire;
 
 pub(super) use self::address::Address;
 pub(super) use self::defects::Defects;
+#[cfg(feature = "fuzzing")]
+pub(super) use self::guard::{fuzz_frames, fuzz_table};
 pub(super) use self::live::{Live, Peer};
 
 /// How long any request to the broker may take: during an alarm RabbitMQ never answers some of them.

@@ -29,6 +29,8 @@ mod consume;
 mod convert;
 mod declare;
 mod declared;
+#[cfg(feature = "fuzzing")]
+mod fuzz;
 mod get;
 mod idleness;
 mod management;
@@ -39,6 +41,9 @@ mod publish;
 mod reply;
 mod settle;
 mod tls;
+
+#[cfg(feature = "fuzzing")]
+pub(crate) use fuzz::{frames, table};
 
 use self::backoff::{LONGEST_PAUSE, Pace};
 use self::browse::RabbitBrowser;

@@ -11,7 +11,12 @@ use std::sync::Arc;
 use super::defects::Defects;
 use mend::Finding;
 
+#[cfg(feature = "fuzzing")]
+mod fuzz;
 mod mend;
+
+#[cfg(feature = "fuzzing")]
+pub(in crate::transport::rabbitmq) use fuzz::{frames as fuzz_frames, table as fuzz_table};
 
 /// Type, channel and size come before the payload of a frame, one byte after it.
 const HEADER_BYTES: usize = 7;

@@ -13,7 +13,7 @@ const DELIVER: [u8; 4] = [0, 60, 0, 60];
 const GET_OK: [u8; 4] = [0, 60, 0, 71];
 
 /// Class, weight and body size come before the flags of a content header.
-const BEFORE_FLAGS: usize = 12;
+pub(super) const BEFORE_FLAGS: usize = 12;
 /// So much of a name that is mended is told.
 const SHOWN_BYTES_MAX: usize = 255;
 
