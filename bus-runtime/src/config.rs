@@ -80,6 +80,7 @@ const KNOWN: &[&str] = &[
     "BUS_SHUTDOWN_GRACE",
     "BUS_SIM_SEED",
     "BUS_SIM_SEEDS",
+    "BUS_STATE_DIR",
     "BUS_TEST_AMQP_URL",
     "BUS_TEST_REQUIRE_RABBITMQ",
     "BUS_TEST_LONG",
@@ -135,6 +136,9 @@ pub struct Config {
     pub metrics: MetricsSettings,
     /// How traces are made: `BUS_OTEL_SETTLE_SPANS`, `BUS_OTEL_PARENT`, and what OpenTelemetry calls its own.
     pub traces: TraceSettings,
+    /// A directory of this worker's own, where the dashboard keeps what handlers did of late, so that it goes on after a restart:
+    /// `BUS_STATE_DIR`. It is written once a minute and at the end.
+    pub state_dir: Option<std::path::PathBuf>,
     /// Who may use the admin port: `BUS_HTTP_TOKEN` and its like.
     pub http_access: HttpAccess,
     /// Who watches over the process and wants to be told how it is: `NOTIFY_SOCKET` and `WATCHDOG_USEC`, which systemd sets.
@@ -195,6 +199,7 @@ impl Default for Config {
             http: None,
             metrics: MetricsSettings::default(),
             traces: TraceSettings::default(),
+            state_dir: None,
             http_access: HttpAccess::default(),
             supervisor: None,
             plan: PlanSettings::default(),
@@ -302,6 +307,7 @@ impl Config {
             http: vars.http()?,
             metrics: vars.metrics()?,
             traces: vars.traces()?,
+            state_dir: vars.get("BUS_STATE_DIR").map(Into::into),
             http_access: HttpAccess::of(vars)?,
             supervisor: vars.supervisor(),
             reload: vars.flag("RELOAD")?,
@@ -368,8 +374,8 @@ impl Config {
     pub(crate) fn rebased(mut self, from: &Self, onto: &Self) -> Self {
         rebase!(Config self, from, onto;
             broker_url, broker_from, require_broker, handlers, exclude, groups, wait_for_broker, grace, ack_timeout,
-            publish_timeout, declare, control, management_url, tls, http, http_access, metrics, traces, supervisor, reload,
-            src_dir, output, log_format;
+            publish_timeout, declare, control, management_url, tls, http, http_access, metrics, traces, state_dir,
+            supervisor, reload, src_dir, output, log_format;
             but plan, warnings, origins);
         rebase!(PlanSettings self.plan, from.plan, onto.plan;
             prefix, audit, react, messages, timeout, retry, concurrency, prefetch, overrides, instance; but);

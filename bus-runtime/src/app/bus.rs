@@ -150,6 +150,7 @@ pub(super) async fn prepare(
     let name = app.app_name();
     let mut hub = Hub::new(transport, config.plan.clone(), app.state, &name);
     hub.instances = app.instances.values();
+    hub.history = history(&config, &name, &plan);
     hub.publish_timeout = config.publish_timeout;
     #[cfg(feature = "testing")]
     {
@@ -165,7 +166,6 @@ pub(super) async fn prepare(
     hub.traces = config.traces;
     hub.meters = Meters::new(&plan, &config.plan, &types, config.metrics.one_of);
     hub.layers = app.layers.clone();
-    hub.history = History::for_port(config.http, plan.handlers.len());
     let running = Running {
         hub: Arc::new(hub),
         counters: plan.handlers.iter().map(|entry| Arc::new(Counters::of(entry))).collect(),
@@ -198,6 +198,15 @@ pub(super) async fn prepare(
         admin: None,
     };
     Ok((bus, app.layers))
+}
+
+/// What is kept of what happens, with what an earlier process has kept.
+fn history(config: &Config, app: &str, plan: &Plan) -> History {
+    let history = History::for_port(config.http, plan.handlers.len());
+    if let Some(directory) = &config.state_dir {
+        history.keep_in(directory, app, &plan.handlers);
+    }
+    history
 }
 
 /// The message types that the program may publish, and those that it handles.

@@ -124,6 +124,8 @@ impl Bus {
         if let Some(admin) = self.admin.take() {
             admin.close().await;
         }
+        #[cfg(feature = "dashboard")]
+        running.save_history();
         Drained { interrupted, lost, delayed }
     }
 }
@@ -144,6 +146,13 @@ impl Running {
             }
             is_running
         });
+    }
+
+    /// Saves what handlers did, up to the end.
+    #[cfg(feature = "dashboard")]
+    fn save_history(&self) {
+        self.hub.history.sample(&self.counters);
+        self.hub.history.save(&self.plan.handlers);
     }
 
     /// Takes no more messages, and lets nobody wait for those that are being handled. Does nothing for an app that drains.

@@ -14,6 +14,8 @@ pub(crate) struct Shown {
     pub(crate) findings: Vec<Finding>,
     /// Name, value and origin of every setting.
     pub(crate) settings: Vec<[String; 3]>,
+    /// What the program receives and sends.
+    pub(crate) asyncapi: serde_json::Value,
 }
 
 impl Shown {
@@ -24,6 +26,7 @@ impl Shown {
             // An app that contradicts itself does not come so far.
             findings: app.check().unwrap_or_default(),
             settings: crate::cli::config::shown(config),
+            asyncapi: app.document(crate::docs::asyncapi).unwrap_or_default(),
         })
     }
 }

@@ -38,6 +38,7 @@ impl Config {
             set("BUS_METRICS_SAMPLE", share(self.metrics.one_of)),
             set("BUS_METRICS_TOKEN", text(self.metrics.token.as_ref().map(|_| "***".to_owned()))),
             set("BUS_GIT_SHA", text(self.metrics.git.clone())),
+            set("BUS_STATE_DIR", text(self.state_dir.as_ref().map(|path| path.display().to_string()))),
             set(
                 "BUS_OTEL_SETTLE_SPANS",
                 (json!(self.traces.settle_spans), self.traces.settle_spans.to_string()),

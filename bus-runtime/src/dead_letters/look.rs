@@ -131,21 +131,34 @@ impl DeadLetters {
     /// # Cancel safety
     /// When the future is dropped, everything goes back.
     pub async fn groups(&self, selection: &Selection) -> Result<Groups, Error> {
-        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-        let mut others = 0;
+        let mut sorted = Sorted::default();
         self.for_each(selection, |letter| {
-            let name = letter.group();
-            if !groups.contains_key(&name) && groups.len() == GROUPS_MAX {
-                others += 1;
-                return Ok(());
-            }
-            groups.entry(name.clone()).or_insert_with(|| Group::of(name, &letter)).add(&letter);
+            sorted.add(&letter);
             Ok(())
         })
         .await?;
-        let mut groups: Vec<Group> = groups.into_values().collect();
-        groups.sort_by_key(|group| std::cmp::Reverse(group.count));
-        Ok(Groups { groups, others })
+        Ok(sorted.groups())
+    }
+
+    /// The first letters that are meant, at most so many, and the groups that all of them fall into: in one walk.
+    #[cfg(feature = "dashboard")]
+    pub(crate) async fn survey(
+        &self,
+        selection: &Selection,
+        limit: usize,
+    ) -> Result<(Listing, Groups), Error> {
+        let (mut listing, mut sorted) = (Listing::default(), Sorted::default());
+        listing.total = self.count(&self.chosen(selection).await?).await?;
+        self.for_each(selection, |letter| {
+            sorted.add(&letter);
+            match listing.letters.len() < limit {
+                true => listing.letters.push(letter),
+                false => listing.is_cut = true,
+            }
+            Ok(())
+        })
+        .await?;
+        Ok((listing, sorted.groups()))
     }
 
     /// What lies in each of the queues.
@@ -175,6 +188,30 @@ impl DeadLetters {
             all.push(stats);
         }
         Ok(all)
+    }
+}
+
+/// Letters while they are sorted into groups.
+#[derive(Default)]
+struct Sorted {
+    groups: BTreeMap<String, Group>,
+    others: u64,
+}
+
+impl Sorted {
+    fn add(&mut self, letter: &Letter) {
+        let name = letter.group();
+        if !self.groups.contains_key(&name) && self.groups.len() == GROUPS_MAX {
+            self.others += 1;
+            return;
+        }
+        self.groups.entry(name.clone()).or_insert_with(|| Group::of(name, letter)).add(letter);
+    }
+
+    fn groups(self) -> Groups {
+        let mut groups: Vec<Group> = self.groups.into_values().collect();
+        groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+        Groups { groups, others: self.others }
     }
 }
 

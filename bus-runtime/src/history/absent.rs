@@ -1,5 +1,6 @@
 //! Without a dashboard, nothing is kept.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ impl History {
     pub(crate) fn for_port(_: Option<AdminPort>, _: usize) -> Self {
         Self
     }
+
+    #[expect(clippy::unused_self, reason = "it stands for one that keeps something")]
+    pub(crate) fn keep_in(&self, _: &Path, _: &str, _: &[Arc<HandlerEntry>]) {}
 
     #[expect(clippy::unused_self, reason = "it stands for one that keeps something")]
     pub(crate) fn is_kept(&self) -> bool {

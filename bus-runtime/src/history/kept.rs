@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::broadcast;
 
 use super::passed::{Passed, Word};
 use super::rates::Rates;
+use super::saved::{self, Saved};
 use crate::admin::AdminPort;
 use crate::counters::Counters;
 use crate::delivery::Metadata;
@@ -41,6 +43,8 @@ struct Kept {
     failed: Mutex<Ring>,
     live: broadcast::Sender<Arc<Passed>>,
     rates: Mutex<Rates>,
+    /// Where the rates outlive the process.
+    file: OnceLock<PathBuf>,
 }
 
 impl History {
@@ -57,6 +61,7 @@ impl History {
             failed: Mutex::new(Ring::of(FAILED_MAX)),
             live: broadcast::Sender::new(BEHIND_MAX),
             rates: Mutex::new(Rates::of(handlers)),
+            file: OnceLock::new(),
         })))
     }
 
@@ -133,6 +138,40 @@ impl History {
     pub(crate) fn sample(&self, counters: &[Arc<Counters>]) {
         if let Some(kept) = &self.0 {
             lock(&kept.rates).sample(counters);
+        }
+    }
+
+    /// Goes on with what an earlier process has saved in this directory, and saves there from now on.
+    pub(crate) fn keep_in(&self, directory: &Path, app: &str, handlers: &[Arc<HandlerEntry>]) {
+        let Some(kept) = &self.0 else { return };
+        let path = saved::file(directory, app);
+        match Saved::read(&path) {
+            Ok(Some(saved)) => {
+                let mut rates = lock(&kept.rates);
+                for (at, entry) in handlers.iter().enumerate() {
+                    rates.restore(at, saved.steps(&entry.name, seam::wall_clock()));
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "what handlers did before can't be read; it begins anew");
+            }
+        }
+        let _ = kept.file.set(path);
+    }
+
+    /// Saves what handlers did of late, where that is wanted.
+    pub(crate) fn save(&self, handlers: &[Arc<HandlerEntry>]) {
+        let Some((kept, path)) = self.0.as_ref().and_then(|kept| Some((kept, kept.file.get()?))) else {
+            return;
+        };
+        let rates = lock(&kept.rates);
+        let steps = |(at, _)| rates.last(at, usize::MAX).collect::<Vec<_>>();
+        let all: Vec<_> = handlers.iter().enumerate().map(steps).collect();
+        drop(rates);
+        let named = handlers.iter().map(|entry| entry.name.as_str()).zip(all);
+        if let Err(error) = Saved::of(named, seam::wall_clock()).write(path) {
+            tracing::warn!(path = %path.display(), %error, "what handlers did of late can't be saved");
         }
     }
 

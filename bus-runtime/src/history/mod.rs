@@ -6,6 +6,8 @@ mod kept;
 mod passed;
 #[cfg(feature = "dashboard")]
 mod rates;
+#[cfg(feature = "dashboard")]
+mod saved;
 
 #[cfg(feature = "dashboard")]
 pub(crate) use self::{

@@ -32,6 +32,15 @@ impl Rates {
         Self((0..handlers).map(|_| Line::default()).collect())
     }
 
+    /// Puts in front what a handler did before this process.
+    pub(super) fn restore(&mut self, handler: usize, before: Vec<Step>) {
+        let Some(line) = self.0.get_mut(handler) else { return };
+        let own = std::mem::replace(&mut line.steps, before.into());
+        line.steps.extend(own);
+        let too_many = line.steps.len().saturating_sub(SECONDS);
+        line.steps.drain(..too_many);
+    }
+
     pub(super) fn sample(&mut self, counters: &[Arc<Counters>]) {
         for (line, counters) in self.0.iter_mut().zip(counters) {
             line.take([counters.handled.get(), counters.failed.get(), counters.dead_lettered.get()]);

@@ -25,6 +25,11 @@ use crate::transport::{Transport, Verdict};
 /// Spans that are for traces, and nothing to a log.
 pub(crate) const TARGET: &str = "bus_runtime::spans";
 
+/// Whether somebody may want to know more of a span than its fields.
+fn is_traced(span: &Span) -> bool {
+    cfg!(feature = "otel") && !span.is_disabled()
+}
+
 /// The value of an attribute; one without a value is left out.
 #[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "only traces show them"))]
 pub(crate) enum Attribute<'a> {
@@ -124,7 +129,7 @@ pub(crate) fn consume(hub: &Hub, entry: &HandlerEntry, arrival: &Arrival, instan
         routing_key = metadata.routing_key().as_str(),
         attempt = metadata.attempt(),
     );
-    if span.is_disabled() {
+    if !is_traced(&span) {
         return span;
     }
     if hub.traces.propagates_context {
@@ -150,13 +155,13 @@ pub(crate) fn consume(hub: &Hub, entry: &HandlerEntry, arrival: &Arrival, instan
 
 /// The trace of a span that is exported.
 pub(super) fn sampled_trace(span: &Span) -> Option<u128> {
-    if span.is_disabled() { None } else { context::sampled_trace(span) }
+    if is_traced(span) { context::sampled_trace(span) } else { None }
 }
 
 /// What became of a call.
 pub(crate) fn judged(span: &Span, outcome: &Outcome) {
     let ending = Ending::of(outcome);
-    if !span.is_disabled() && ending != Ending::Done {
+    if is_traced(span) && ending != Ending::Done {
         span.record("otel.status_code", "ERROR");
         context::attributes(span, [("error.type", Text(Some(ending.as_str())))]);
     }
@@ -171,7 +176,7 @@ pub(crate) fn settled(span: &Span, settlement: &Settlement) {
         Settlement::DeadLetter { .. } => "dead_letter",
         Settlement::Discard => "drop",
     };
-    if !span.is_disabled() {
+    if is_traced(span) {
         context::attributes(span, [("bus.outcome", Text(Some(outcome)))]);
     }
 }
@@ -206,7 +211,7 @@ pub(crate) fn publish(hub: &Hub, draft: &mut Draft) -> Span {
     let topic = hub.meters.sent(draft.subject).static_topic();
     let to = Joined([envelope.exchange.as_str(), topic.unwrap_or_default()]);
     let span = publishing(&to);
-    if span.is_disabled() {
+    if !is_traced(&span) {
         return span;
     }
     common(&span, hub, "publish", "send");
@@ -219,7 +224,7 @@ pub(crate) fn publish(hub: &Hub, draft: &mut Draft) -> Span {
 
 /// How a publish ended.
 pub(crate) fn sent<T>(span: &Span, sent: &Result<T, Error>) {
-    if let (false, Err(error)) = (span.is_disabled(), sent) {
+    if let (true, Err(error)) = (is_traced(span), sent) {
         span.record("otel.status_code", "ERROR");
         context::attributes(span, [("error.type", Text(Some(Sending::of_error(error).as_str())))]);
     }
@@ -230,7 +235,7 @@ pub(crate) fn sent<T>(span: &Span, sent: &Result<T, Error>) {
 pub(crate) fn publish_copy(hub: &Hub, copy: &Envelope, queue: &str) -> Span {
     let to = if copy.exchange.is_default() { copy.routing_key.as_str() } else { queue };
     let span = publishing(to);
-    if !span.is_disabled() {
+    if is_traced(&span) {
         if hub.traces.propagates_context {
             context::link(&span, &copy.headers);
         }
@@ -243,7 +248,7 @@ pub(crate) fn publish_copy(hub: &Hub, copy: &Envelope, queue: &str) -> Span {
 /// The publishing of a dead letter that somebody replays: in the trace of the message, whoever publishes it.
 pub(crate) fn replay(transport: &dyn Transport, copy: &Envelope) -> Span {
     let span = publishing(&*copy.routing_key);
-    if !span.is_disabled() {
+    if is_traced(&span) {
         context::follow(&span, &copy.headers, TraceParent::Child);
         operation(&span, &Address::of(&transport.describe()), "publish", "send");
         published(&span, copy, Some(copy.routing_key.to_string()));
@@ -260,7 +265,7 @@ pub(crate) fn receive(transport: &dyn Transport, queue: &str) -> Span {
         otel.kind = "client",
         otel.status_code = field::Empty,
     );
-    if !span.is_disabled() {
+    if is_traced(&span) {
         operation(&span, &Address::of(&transport.describe()), "receive", "receive");
         context::attributes(&span, [("messaging.destination.name", Text(Some(queue)))]);
     }
@@ -269,7 +274,7 @@ pub(crate) fn receive(transport: &dyn Transport, queue: &str) -> Span {
 
 /// How many messages were taken.
 pub(crate) fn received(span: &Span, count: u64) {
-    if !span.is_disabled() {
+    if is_traced(span) {
         context::attributes(span, [("messaging.batch.message_count", Number(i64::try_from(count).ok()))]);
     }
 }
@@ -298,7 +303,7 @@ pub(crate) fn settle(
         otel.name = %format_args!("{name} {}", template(hub, entry)),
         otel.kind = "client",
     );
-    if span.is_disabled() {
+    if !is_traced(&span) {
         return span;
     }
     if call.is_none() && hub.traces.propagates_context {
@@ -326,7 +331,7 @@ pub(crate) fn batch(hub: &Hub, entry: &HandlerEntry, messages: &[Delivery]) -> S
         handler = entry.name,
         messages = messages.len(),
     );
-    if span.is_disabled() {
+    if !is_traced(&span) {
         return span;
     }
     if hub.traces.propagates_context {

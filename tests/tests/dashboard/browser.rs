@@ -54,6 +54,7 @@ async fn pages(rig: &Rig) -> Vec<(&'static str, String)> {
         ("queue", format!("/queues/{queue}")),
         ("topology", "/topology".to_owned()),
         ("workers", "/workers".to_owned()),
+        ("docs", "/docs".to_owned()),
         ("route", "/route?key=page.home".to_owned()),
         ("publish", "/publish?key=page.home.saved".to_owned()),
         ("config", "/config".to_owned()),

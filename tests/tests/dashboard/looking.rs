@@ -6,7 +6,8 @@ use tokio::net::TcpStream;
 
 use crate::rig::Rig;
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
+    "/docs",
     "/",
     "/live",
     "/failures",
@@ -74,7 +75,7 @@ pub(crate) async fn a_failure_is_found_and_explained(arena: Arena) {
     let id = letters["letters"][0]["id"].as_str().unwrap();
     let letter = rig.json(&format!("/dead-letters/{id}")).await;
     assert!(letter["story"][0].as_str().unwrap().ends_with("failed in all 2 attempts."), "{letter}");
-    assert!(letter["rust_test"].as_str().unwrap().contains("br##\"{\"do\":\"fail\"}\"##"), "{letter}");
+    assert!(letter["rust_test"].as_str().unwrap().contains("r#\"{\"do\":\"fail\"}\"#"), "{letter}");
     let page = rig.page(&format!("/dead-letters/{id}")).await;
     assert!(page.body.contains("no room for p"), "{}", page.body);
     let number = &group["example"]["number"];

@@ -118,8 +118,7 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Problem> {
     let running = visit.running()?;
     let selection = selection(|name| visit.get(name))?;
     let letters = running.dead_letters();
-    let listing = letters.list(&selection, SHOWN_MAX).await?;
-    let groups = letters.groups(&selection).await?;
+    let (listing, groups) = letters.survey(&selection, SHOWN_MAX).await?;
     let view = View {
         groups: groups.groups.into_iter().map(GroupRow::of).collect(),
         letters: listing.letters.iter().map(LetterRow::of).collect(),
@@ -137,7 +136,7 @@ fn whole(visit: &Visit, view: &View, chosen: &[(&'static str, String)]) -> Marku
         (parts::title("Dead letters", html! {
             @if meant > 0 {
                 a.button href=(format!("/dead-letters/export?{query}")) { "Export" }
-                a.button href=(format!("/replay?{query}")) { "Replay " (parts::grouped(meant)) "…" }
+                a.button data-key="r" href=(format!("/replay?{query}")) { "Replay " (parts::grouped(meant)) "…" }
             }
         }))
         form.row method="get" role="search" {
@@ -170,7 +169,7 @@ fn groups(groups: &[GroupRow]) -> Markup {
                 @for group in groups {
                     tr {
                         td.wide {
-                            a href=(format!("/dead-letters?group={}", parts::segment(&group.name))) { (group.error_type.as_deref().unwrap_or(&group.reason)) }
+                            a href=(format!("/dead-letters?group={}", parts::segment(&group.name))) { (group.error_type.as_deref().and_then(parts::error_type).unwrap_or(&group.reason)) }
                             @if let Some(error) = &group.error { small.soft { (error) } }
                         }
                         td { (group.handler) }

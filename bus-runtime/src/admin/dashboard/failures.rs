@@ -64,7 +64,7 @@ pub(super) async fn page(visit: Visit) -> Result<Response, Problem> {
                         @for group in groups {
                             tr {
                                 td.wide {
-                                    a href=(format!("/messages/{}", group.example.number)) { (group.error_type) }
+                                    a href=(format!("/messages/{}", group.example.number)) { (parts::error_type(&group.error_type).unwrap_or("error")) }
                                     small.soft { (group.example.error.as_deref().unwrap_or_default()) }
                                 }
                                 td {

@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::visit::Visit;
 use crate::app::Running;
 use crate::breaker::BreakerState;
-use crate::counters::{Counters, Distribution, HandlerStats, Histogram};
+use crate::counters::{Counters, Distribution, HandlerStats, Histogram, Stats};
 use crate::history::Step;
 use crate::policy::AckMode;
 use crate::topology::HandlerEntry;
@@ -57,8 +57,7 @@ impl HandlerRow {
 }
 
 /// All handlers, in the order of the plan.
-pub(super) fn rows(running: &Running) -> Vec<HandlerRow> {
-    let stats = running.stats();
+pub(super) fn rows(running: &Running, stats: &Stats) -> Vec<HandlerRow> {
     let all = running.plan.handlers.iter().zip(&stats.handlers).enumerate();
     all.map(|(at, (entry, stats))| row(running, at, entry, stats)).collect()
 }
@@ -100,7 +99,10 @@ pub(super) fn picture(steps: &[Step], class: &str) -> Markup {
 }
 
 pub(super) async fn page(visit: Visit) -> Result<Response, Problem> {
-    let rows = rows(&*visit.running()?);
+    let rows = {
+        let running = visit.running()?;
+        rows(&running, &running.stats())
+    };
     Ok(page::list(&visit, "handlers", "Handlers", &rows, |rows| {
         html! {
             (parts::title("Handlers", html! { span.soft { (rows.len()) " in this program" } }))
@@ -262,10 +264,7 @@ fn options(entry: &HandlerEntry) -> Vec<(&'static str, String)> {
 fn times(counters: &Counters) -> Vec<(&'static str, String)> {
     let all = counters.durations.iter().map(Histogram::read).reduce(Distribution::with).unwrap_or_default();
     let quantile = |share| Some(parts::time(Duration::try_from_secs_f64(all.quantile(share)?).ok()?));
-    let named = [
-        ("Half of the calls within", quantile(0.5)),
-        ("95 % within", quantile(0.95)),
-        ("99 % within", quantile(0.99)),
-    ];
+    let named =
+        [("50 % within", quantile(0.5)), ("95 % within", quantile(0.95)), ("99 % within", quantile(0.99))];
     named.into_iter().filter_map(|(name, time)| Some((name, time?))).collect()
 }

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::copies::{Copies, Original};
 use super::dead_letters::LetterRow;
 use super::fields::Fields;
 use super::problem::Problem;
@@ -22,8 +23,8 @@ struct View {
     headers: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
-    rust_test: String,
-    command: String,
+    #[serde(flatten)]
+    copies: Copies,
 }
 
 fn meant(id: &str) -> Selection {
@@ -47,15 +48,18 @@ pub(super) async fn page(visit: Visit, Path(id): Path<String>) -> Result<Respons
     let running = visit.running()?;
     let shown = visit.shows_bodies();
     let app = &running.hub.app_id;
-    let bytes = shown.then_some(&letter.envelope.body[..]);
-    let handler = letter.handler.as_deref().unwrap_or("handler");
+    let original = Original {
+        exchange: &letter.exchange,
+        key: &letter.routing_key,
+        body: shown.then_some(&letter.envelope.body[..]),
+        handler: letter.handler.as_deref().unwrap_or("handler"),
+    };
     let view = View {
         row: LetterRow::of(&letter),
         story: letter.explain(seam::wall_clock()),
         headers: shown.then(|| messages::headers(&letter.envelope)),
         body: shown.then(|| body::text(&letter.envelope.body)),
-        rust_test: messages::test_of(app, &letter.exchange, &letter.routing_key, bytes, handler),
-        command: messages::command_of(app, &letter.exchange, &letter.routing_key, bytes),
+        copies: Copies::of(&visit, app, original),
     };
     let title = format!("Dead letter {id}");
     Ok(page::show(&visit, "dead-letters", &title, &view, |view| whole(&visit, &letter, view, &title)))
@@ -65,7 +69,7 @@ fn whole(visit: &Visit, letter: &Letter, view: &View, title: &str) -> Markup {
     html! {
         (parts::title_in(("/dead-letters", "Dead letters"), title, html! {
             a.button href=(format!("/dead-letters?group={}", letter.group())) { "Those that failed alike" }
-            a.button href=(format!("/replay?id={}", letter.id)) { "Replay…" }
+            a.button data-key="r" href=(format!("/replay?id={}", letter.id)) { "Replay…" }
         }))
         div class="note-box bad" { @for sentence in &view.story { p { (sentence) } } }
         div.two {
@@ -92,7 +96,7 @@ fn whole(visit: &Visit, letter: &Letter, view: &View, title: &str) -> Markup {
             @if view.body.is_some() { (body::show(&letter.envelope.body, "body")) } @else { (messages::hidden()) }
         }))
         (edit_form(visit, letter))
-        (messages::copies(&view.rust_test, &view.command))
+        (view.copies.show())
     }
 }
 

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::copies::{Copies, Original};
 use super::parts::{self, Time};
 use super::problem::Problem;
 use super::visit::Visit;
@@ -163,8 +164,8 @@ struct One {
     body: Option<String>,
     /// The other attempts and handlers of the same message that are kept.
     related: Vec<Row>,
-    rust_test: String,
-    command: String,
+    #[serde(flatten)]
+    copies: Copies,
 }
 
 pub(super) async fn one(visit: Visit, Path(number): Path<u64>) -> Result<Response, Problem> {
@@ -180,13 +181,18 @@ pub(super) async fn one(visit: Visit, Path(number): Path<u64>) -> Result<Respons
         .filter(|other| id.is_some() && other.number != number && other.metadata.message_id() == id);
     let shown = visit.shows_bodies();
     let envelope = &passed.metadata.envelope;
+    let original = Original {
+        exchange: &envelope.exchange,
+        key: passed.metadata.routing_key(),
+        body: shown.then_some(&envelope.body[..]),
+        handler: &passed.handler.name,
+    };
     let view = One {
         row: Row::of(passed),
         headers: shown.then(|| headers(envelope)),
         body: shown.then(|| body::text(&envelope.body)),
         related: related.map(|other| Row::of(other)).collect(),
-        rust_test: rust_test(&running.hub.app_id, passed, shown),
-        command: command(&running.hub.app_id, passed, shown),
+        copies: Copies::of(&visit, &running.hub.app_id, original),
     };
     let title = format!("Message {number}");
     Ok(page::show(&visit, "live", &title, &view, |view| {
@@ -194,7 +200,7 @@ pub(super) async fn one(visit: Visit, Path(number): Path<u64>) -> Result<Respons
             (parts::title_in(("/live", "Live"), &title, html! { span class=(class(view.row.outcome)) { (view.row.outcome.as_str()) } }))
             @if let Some(error) = &view.row.error {
                 div class="note-box bad" {
-                    p { strong { (view.row.error_type.as_deref().unwrap_or("Error")) } }
+                    p { strong { (view.row.error_type.as_deref().and_then(parts::error_type).unwrap_or("Error")) } }
                     pre tabindex="0" { (error) }
                 }
             }
@@ -212,23 +218,9 @@ pub(super) async fn one(visit: Visit, Path(number): Path<u64>) -> Result<Respons
                 @if shown { (body::show(&envelope.body, "body")) } @else { (hidden()) }
             }))
             section.card { header { h2 { "Other attempts and handlers of it" } } (rows(&view.related)) }
-            (copies(&view.rust_test, &view.command))
+            (view.copies.show())
         }
     }))
-}
-
-/// What can be copied of a message.
-pub(super) fn copies(rust_test: &str, command: &str) -> Markup {
-    html! {
-        div.two {
-            (parts::card("As a Rust test", copy("rust-test"), html! { pre id="rust-test" tabindex="0" { (rust_test) } }))
-            (parts::card("As a command", copy("command"), html! { pre id="command" tabindex="0" { (command) } }))
-        }
-    }
-}
-
-fn copy(of: &str) -> Markup {
-    html! { button type="button" data-copy=(of) data-label="Copy" { "Copy" } }
 }
 
 /// Why a body is not shown.
@@ -265,45 +257,4 @@ pub(super) fn headers(envelope: &Envelope) -> Map<String, Value> {
 
 pub(super) fn as_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// A test that hands the same message to the same handlers.
-fn rust_test(app: &str, passed: &Passed, shown: bool) -> String {
-    let metadata = &passed.metadata;
-    test_of(
-        app,
-        metadata.exchange(),
-        metadata.routing_key(),
-        shown.then_some(&metadata.envelope.body[..]),
-        &passed.handler.name,
-    )
-}
-
-/// A test that publishes this, and says what should have happened.
-pub(super) fn test_of(app: &str, exchange: &str, key: &str, body: Option<&[u8]>, handler: &str) -> String {
-    let body = match body.map(std::str::from_utf8) {
-        Some(Ok(text)) if !text.contains("\"##") => format!("br##\"{text}\"##"),
-        Some(_) => "&[/* its bytes */]".to_owned(),
-        None => "b\"..\"".to_owned(),
-    };
-    let function = handler.rsplit("::").next().unwrap_or(handler);
-    let krate = app.replace('-', "_");
-    format!(
-        "use bus_runtime::prelude::*;\nuse {krate} as _; // links its handlers\n\n#[bus_runtime::test]\nasync fn {function}_takes_it(bus: TestBus) {{\n    bus.publish_raw({exchange:?}, {key:?}, {body}).await;\n    bus.advance(Duration::from_secs(600)).await;\n    bus.dead_letters().none();\n}}\n"
-    )
-}
-
-fn command(app: &str, passed: &Passed, shown: bool) -> String {
-    let metadata = &passed.metadata;
-    command_of(app, metadata.exchange(), metadata.routing_key(), shown.then_some(&metadata.envelope.body[..]))
-}
-
-/// The command that publishes this.
-pub(super) fn command_of(app: &str, exchange: &str, key: &str, body: Option<&[u8]>) -> String {
-    let body = match body.map(std::str::from_utf8) {
-        Some(Ok(text)) => format!("'{}'", text.replace('\'', "'\\''")),
-        Some(Err(_)) => "@body.bin".to_owned(),
-        None => "'..'".to_owned(),
-    };
-    format!("{app} publish -e {exchange} '{key}' {body}\n")
 }

@@ -20,8 +20,10 @@ mod assets;
 mod audit;
 mod body;
 mod config;
+mod copies;
 mod dead_letters;
 mod depths;
+mod docs;
 mod events;
 mod failures;
 mod fields;
@@ -38,6 +40,7 @@ mod publish;
 mod queues;
 mod replay;
 mod route;
+mod schema;
 mod topology;
 mod visit;
 mod workers;
@@ -95,6 +98,8 @@ pub(super) fn router(seen: Seen, access: HttpAccess) -> Router {
         .route("/publish", get(publish::page))
         .route("/workers", get(workers::page))
         .route("/workers/{id}", get(workers::one))
+        .route("/docs", get(docs::page))
+        .route("/docs/{name}", get(docs::file))
         .route("/config", get(config::page))
         .route("/audit-log", get(audit::page))
         .route("/jobs/{id}", get(jobs::page))
@@ -133,10 +138,18 @@ pub(super) fn router(seen: Seen, access: HttpAccess) -> Router {
 /// Takes note of the counters once a second, for as long as the app is there.
 pub(super) async fn sample(running: Weak<Running>) {
     const STEP: Duration = Duration::from_secs(1);
+    /// After so many steps it is saved: what a crash may cost.
+    const SAVED_EVERY: u32 = 60;
+    let mut steps = 0;
     loop {
         seam::sleep(STEP).await;
         let Some(running) = running.upgrade() else { return };
         running.hub.history.sample(&running.counters);
+        steps += 1;
+        if steps == SAVED_EVERY {
+            steps = 0;
+            running.hub.history.save(&running.plan.handlers);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::parts;
 use super::problem::Problem;
 use super::visit::Visit;
 use crate::app::{Health, Running};
+use crate::counters::Stats;
 use crate::names::QueueName;
 
 #[derive(Serialize)]
@@ -45,8 +46,8 @@ async fn overview(visit: &Visit, running: &Running) -> Overview {
         let states = names.into_iter().filter_map(|name| depths.get(name).map(|state| state.ready));
         (!depths.is_empty()).then(|| states.sum())
     };
-    let mut handlers = handlers::rows(running);
     let stats = running.stats();
+    let mut handlers = handlers::rows(running, &stats);
     let waiting = sum(&mut running.plan.queues.iter().map(|queue| &queue.name));
     let dead_letters = sum(&mut running.plan.queues.iter().map(|queue| &queue.dead));
     let failed_lately = handlers.iter().flat_map(|row| &row.steps).map(|step| u64::from(step.failed)).sum();
@@ -61,14 +62,19 @@ async fn overview(visit: &Visit, running: &Running) -> Overview {
         dead_letters,
         published: stats.published,
         unroutable: stats.unroutable,
-        warnings: warnings(running, &handlers, dead_letters),
+        warnings: warnings(running, &stats, &handlers, dead_letters),
         handlers: Vec::new(),
     };
     handlers.sort_by_key(|row| std::cmp::Reverse(row.trouble()));
     Overview { handlers, ..overview }
 }
 
-fn warnings(running: &Running, handlers: &[HandlerRow], dead_letters: Option<u64>) -> Vec<Warning> {
+fn warnings(
+    running: &Running,
+    stats: &Stats,
+    handlers: &[HandlerRow],
+    dead_letters: Option<u64>,
+) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if let Some(count) = dead_letters.filter(|count| *count > 0) {
         warnings.push(Warning {
@@ -77,7 +83,7 @@ fn warnings(running: &Running, handlers: &[HandlerRow], dead_letters: Option<u64
             link: "/dead-letters".to_owned(),
         });
     }
-    for (entry, stats) in running.plan.handlers.iter().zip(running.stats().handlers) {
+    for (entry, stats) in running.plan.handlers.iter().zip(&stats.handlers) {
         let link = format!("/handlers/{}", parts::segment(&entry.name));
         if stats.stuck > 0 {
             warnings.push(Warning {

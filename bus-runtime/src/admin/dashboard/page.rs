@@ -32,6 +32,7 @@ const PAGES: [Chapter; 3] = [
             ("queues", "/queues", "Queues"),
             ("topology", "/topology", "Topology"),
             ("workers", "/workers", "Workers"),
+            ("docs", "/docs", "Docs"),
         ],
     ),
     (
@@ -191,6 +192,10 @@ fn keys() -> Markup {
         ("g d", "dead letters"),
         ("g t", "topology"),
         ("g r", "route tester"),
+        ("g p", "publish"),
+        ("g w", "workers"),
+        ("g s", "docs"),
+        ("r", "replay"),
         ("p", "pause, go on"),
         ("t", "light, dark"),
     ];

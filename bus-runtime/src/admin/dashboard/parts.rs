@@ -124,6 +124,12 @@ pub(super) fn rate(per_second: f64) -> String {
     }
 }
 
+/// The type of an error, where it says something: a box may hold any error, and a text none.
+pub(super) fn error_type(name: &str) -> Option<&str> {
+    let is_any = name.contains("dyn ") || name.ends_with("str") || name.ends_with("::String");
+    (!is_any).then_some(name)
+}
+
 /// `12 µs`, `3.4 ms`, `2.1 s`, `4 min`.
 pub(super) fn time(time: Duration) -> String {
     let seconds = time.as_secs_f64();
@@ -187,6 +193,14 @@ pub(super) fn spark(handled: &[u32], failed: &[u32], class: &str) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_type_that_says_nothing_is_not_shown() {
+        for name in ["alloc::boxed::Box<dyn core::error::Error>", "&str", "alloc::string::String"] {
+            assert_eq!(error_type(name), None, "{name}");
+        }
+        assert_eq!(error_type("shop::NoMoney"), Some("shop::NoMoney"));
+    }
 
     #[test]
     fn numbers_for_people() {

@@ -19,6 +19,8 @@ pub(super) struct Visit {
     /// The query as it stands in the URL.
     pub(super) query_text: String,
     query: BTreeMap<String, String>,
+    /// Where the visitor has found it.
+    pub(super) host: String,
     /// Whether a program asks.
     pub(super) json: bool,
 }
@@ -67,6 +69,8 @@ impl FromRequestParts<Arc<Desk>> for Visit {
             || query.get("format").is_some_and(|format| format == "json")
             || accepts.is_some_and(|accepts| accepts.starts_with("application/json"));
         let visitor = parts.extensions.get::<Visitor>().cloned().ok_or_else(Problem::nobody)?;
-        Ok(Self { desk: Arc::clone(desk), visitor, query_text, query, json })
+        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.unwrap_or("127.0.0.1:9464").to_owned();
+        Ok(Self { desk: Arc::clone(desk), visitor, query_text, query, host, json })
     }
 }

@@ -94,7 +94,7 @@
   });
 
   // The keyboard.
-  const go = { o: "/", h: "/handlers", q: "/queues", l: "/live", f: "/failures", d: "/dead-letters", t: "/topology", r: "/route", p: "/publish", w: "/workers" };
+  const go = { o: "/", h: "/handlers", q: "/queues", l: "/live", f: "/failures", d: "/dead-letters", t: "/topology", r: "/route", p: "/publish", w: "/workers", s: "/docs" };
   let prefix = false;
   const step = (by) => {
     const all = [...document.querySelectorAll("main tbody tr")];
@@ -116,6 +116,7 @@
       case "?": help?.showModal(); return;
       case "t": flip(); return;
       case "p": pause(); return;
+      case "r": document.querySelector("[data-key=r]")?.click(); return;
       case "j": step(1); return;
       case "k": step(-1); return;
       case "Enter": { const link = document.querySelector("main tr.at a"); if (link && event.target === document.body) location.href = link.href; return; }
