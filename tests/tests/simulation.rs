@@ -1,4 +1,4 @@
-//! Random programs in a simulation: handlers with random options, messages, commands, outcomes, crashes and shutdowns. After each
+//! Random programs in a simulation: handlers with random options, messages, commands, replays, outcomes, crashes and shutdowns. After each
 //! run the books are closed: nothing is lost, handled twice, out of its order, or there although it was never sent, and each command was
 //! answered once, or its caller was told in time that it was not.
 //!
@@ -18,6 +18,8 @@ mod checks;
 mod found;
 #[path = "simulation/play.rs"]
 mod play;
+#[path = "simulation/replaying.rs"]
+mod replaying;
 #[path = "simulation/world.rs"]
 mod world;
 

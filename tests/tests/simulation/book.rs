@@ -17,6 +17,8 @@ pub(crate) struct Message {
     pub(crate) is_malformed: bool,
     /// Whether it was to wait first.
     pub(crate) is_delayed: bool,
+    /// How often it came back from the dead letters.
+    pub(crate) replays: usize,
 }
 
 /// Who has published a message.

@@ -182,7 +182,7 @@ impl Closed<'_> {
             offences.push(format!("{name} was done with {done} times: {calls:?}, {letters} dead letters"));
         }
         offences.extend(self.again(role, message, &calls).map(|what| format!("{name} {what}: {calls:?}")));
-        offences.extend(self.attempts(role, &calls).map(|what| format!("{name} {what}: {calls:?}")));
+        offences.extend(self.attempts(role, message, &calls).map(|what| format!("{name} {what}: {calls:?}")));
         offences
     }
 
@@ -222,7 +222,7 @@ impl Closed<'_> {
         self.is_broken() && (message.is_delayed || calls.iter().any(|call| call.ended(End::Retry)))
     }
 
-    fn attempts(&self, role: &Role, calls: &[&Call]) -> Option<String> {
+    fn attempts(&self, role: &Role, message: &Message, calls: &[&Call]) -> Option<String> {
         let counts = |call: &&&Call| match call.end {
             Some((_, End::Retry)) => true,
             Some((_, End::Failed | End::TimedOut)) => {
@@ -231,13 +231,15 @@ impl Closed<'_> {
             _ => false,
         };
         let counted = calls.iter().filter(counts).count();
-        if counted > role.attempts_max() + self.book.breaks.len() && !self.cast.is_limited() {
-            return Some(format!("was tried {counted} times, of {}", role.attempts_max()));
+        // Whoever replays a message gives it all of its attempts anew.
+        let allowed = role.attempts_max() * (message.replays + 1);
+        if counted > allowed + self.book.breaks.len() && !self.cast.is_limited() {
+            return Some(format!("was tried {counted} times, of {allowed}"));
         }
         if let Some(call) = calls.iter().find(|call| call.attempt as usize > role.attempts_max()) {
             return Some(format!("has attempt {} of {}", call.attempt, role.attempts_max()));
         }
-        if self.is_broken() || self.cast.is_limited() {
+        if self.is_broken() || self.cast.is_limited() || message.replays > 0 {
             return None;
         }
         let wrong = calls

@@ -7,7 +7,7 @@ use bus_runtime::__private as bus;
 use bus_runtime::transport::BoxFuture;
 use bus_runtime::{
     Batch, BatchCall, BatchFn, BatchItem, BoxError, Delivery, FromDelivery, HandlerFn, IntoOutcome, Json,
-    Metadata, Outcome, Outcomes, Publisher, Rejection, Settle, State, ack, reject, requeue, retry,
+    Metadata, Outcome, Outcomes, Publisher, Rejection, Settle, State, ack, header, reject, requeue, retry,
     retry_later,
 };
 use serde::{Deserialize, Serialize};
@@ -103,6 +103,8 @@ struct Acting {
 impl Acting {
     fn begin(stage: &Stage, role: usize, message: usize, metadata: &Metadata) -> Self {
         let Stage { world, process } = stage;
+        let replays = metadata.headers().int(header::REPLAYS).unwrap_or_default();
+        world.came_back(message, usize::try_from(replays).unwrap());
         let call = world.begin(*process, role, message, metadata.attempt());
         Self { world: Arc::clone(world), process: *process, role, call, ended: false }
     }

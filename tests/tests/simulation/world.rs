@@ -113,6 +113,7 @@ impl Workers {
         let grace = Duration::from_millis(world.draw(|rng| rng.u64(..3_000)));
         let process = process(async move {
             let roles = world.cast.roles.clone();
+            let at_work = Arc::clone(&world);
             let stage = Stage { world, process: number };
             let app = app().state(stage).grace(grace).embedded(&broker);
             let app = roles.iter().fold(app, |app, role| app.register(role.registration()));
@@ -120,7 +121,11 @@ impl Workers {
             let app = HandlerRegistration::linked().fold(app, |app, linked| app.register(*linked));
             let bus = app.start().await.unwrap();
             ready.send(()).unwrap();
-            let _ = stopped.await;
+            tokio::select! {
+                biased;
+                _ = stopped => {}
+                () = at_work.replay(&bus) => {}
+            }
             bus.shutdown().await.interrupted
         });
         is_ready.await.unwrap();
@@ -246,7 +251,7 @@ impl World {
     fn write(&self, topic: &'static str, by: Sender, is_malformed: bool, is_delayed: bool) -> Body {
         let k = self.draw(|rng| rng.u8(..3));
         let mut book = self.book();
-        book.messages.push(Message { topic, k, by, is_malformed, is_delayed });
+        book.messages.push(Message { topic, k, by, is_malformed, is_delayed, replays: 0 });
         Body { id: book.messages.len() - 1, k }
     }
 
@@ -259,6 +264,12 @@ impl World {
         let body = self.write(topic, by, false, is_delayed);
         note(format!("m{} {topic}: held, {by:?}", body.id));
         Some(body)
+    }
+
+    /// A message comes that was with the dead letters so often.
+    pub(crate) fn came_back(&self, message: usize, replays: usize) {
+        let known = &mut self.book().messages[message].replays;
+        *known = replays.max(*known);
     }
 
     pub(crate) fn begin(&self, process: u32, role: usize, message: usize, attempt: u32) -> usize {
