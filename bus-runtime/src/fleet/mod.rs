@@ -16,12 +16,12 @@ pub(crate) use self::member::join;
 #[cfg(all(feature = "cli", test))]
 pub(crate) use self::words::HandlerCount;
 #[cfg(feature = "dashboard")]
+pub(crate) use self::words::State;
+#[cfg(feature = "dashboard")]
 pub(crate) use self::{
     answers::{act, answer},
     words::Hand,
 };
-#[cfg(feature = "dashboard")]
-pub(crate) use self::words::State;
 #[cfg(feature = "cli")]
 pub(crate) use self::{
     asking::{Heard, Whom},

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus_runtime::ExchangeName;
+use bus_runtime::conformance::message;
 use bus_runtime::topology::{Queue, QueueType, Topology};
 use bus_tests::arena::{Arena, rabbitmq};
-use bus_runtime::conformance::message;
 
 /// How many messages are in the queue.
 const MESSAGES: u64 = 10;
