@@ -226,7 +226,7 @@ impl Running {
         let dead = &queue.dead;
         let refusing = self.hub.refusals.is_refusing(dead.as_str());
         refusing.then(|| {
-            format!("`{dead}` takes no dead letters: it is full, gone or without a leader; they wait on the broker, and ask again after pauses of up to 256 s")
+            format!("`{dead}` takes no dead letters: it is full or gone; they wait on the broker, and ask again after pauses of up to 256 s")
         })
     }
 

@@ -43,7 +43,7 @@ impl Refusals {
         }
         drop(queues);
         if logged.is_none() {
-            tracing::error!(%queue, problem, next_in = ?pause, "a queue takes no messages: it is full, gone or without a leader; what is for it waits on the broker and asks again");
+            tracing::error!(%queue, problem, next_in = ?pause, "a queue takes no messages: it is full or gone; what is for it waits on the broker and asks again");
         }
     }
 

@@ -326,7 +326,7 @@ async fn offer(case: &Case, counters: &Counters, envelope: Envelope, wait: Wait)
 /// Why the broker does not take a copy.
 struct Problem {
     text: String,
-    /// Whether it is the queue that the copy goes to: full, gone, or without a leader.
+    /// Whether it is the queue that the copy goes to: full, or gone.
     is_of_its_queue: bool,
 }
 
