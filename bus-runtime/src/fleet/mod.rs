@@ -13,15 +13,17 @@ mod words;
 
 pub(crate) use self::control::{Control, Reach};
 pub(crate) use self::member::join;
+#[cfg(feature = "top")]
+pub(crate) use self::words::Failure;
 #[cfg(all(feature = "cli", test))]
 pub(crate) use self::words::HandlerCount;
+#[cfg(any(feature = "dashboard", feature = "top"))]
+pub(crate) use self::words::State;
 #[cfg(feature = "dashboard")]
 pub(crate) use self::{
     answers::{act, answer},
     words::Hand,
 };
-#[cfg(feature = "dashboard")]
-pub(crate) use self::words::State;
 #[cfg(feature = "cli")]
 pub(crate) use self::{
     asking::{Heard, Whom},
