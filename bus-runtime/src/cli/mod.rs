@@ -47,6 +47,7 @@ mod snippet;
 mod stats;
 mod table;
 mod tail;
+mod top;
 mod topology;
 mod workers;
 
@@ -198,6 +199,8 @@ pub enum Command {
     Workers(workers::WorkersArgs),
     /// Show what the workers do and what waits in the queues, on one screen
     Stats(stats::StatsArgs),
+    /// Watch the workers, their handlers and queues on this terminal; needs the feature `top`
+    Top(top::TopArgs),
     /// Ask the program that runs on this machine whether it does its work; 1 when it does not
     #[cfg(feature = "admin")]
     Health(health::HealthArgs),
@@ -329,6 +332,7 @@ impl App {
             Command::Tail(arguments) => tail::tail(&app, &arguments, format),
             Command::Queues(arguments) => queues::queues(&app, &arguments, format),
             Command::Stats(arguments) => stats::stats(&app, &arguments, format),
+            Command::Top(arguments) => top::top(&app, &arguments),
             Command::Workers(arguments) => workers::workers(&app, &arguments, format),
             #[cfg(feature = "admin")]
             Command::Health(arguments) => health::health(&app, &arguments, format),

@@ -12,10 +12,13 @@ use crate::names::QueueName;
 use crate::seam;
 use crate::transport::Standing;
 
-/// Messages in hand, and failures, that one answer tells of.
+/// Messages in hand that one answer tells of.
 const HANDS_MAX: usize = 200;
+/// Failures that one answer tells of.
+#[cfg(feature = "dashboard")]
 const FAILURES_MAX: usize = 100;
 /// Letters of an error that are told.
+#[cfg(feature = "dashboard")]
 const ERROR_MAX: usize = 500;
 
 /// Does what is asked for, and answers.

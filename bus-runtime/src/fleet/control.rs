@@ -31,7 +31,9 @@ pub(crate) enum Reach {
     /// Not yet.
     Opening,
     /// The broker does not let us, and why.
-    Refused(String),
+    Refused(
+        #[cfg_attr(not(feature = "dashboard"), expect(dead_code, reason = "the dashboard tells it"))] String,
+    ),
     /// Yes.
     Open(Arc<Station>),
 }

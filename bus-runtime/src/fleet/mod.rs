@@ -13,8 +13,12 @@ mod words;
 
 pub(crate) use self::control::{Control, Reach};
 pub(crate) use self::member::join;
+#[cfg(feature = "top")]
+pub(crate) use self::words::Failure;
 #[cfg(all(feature = "cli", test))]
 pub(crate) use self::words::HandlerCount;
+#[cfg(any(feature = "dashboard", feature = "top"))]
+pub(crate) use self::words::State;
 #[cfg(feature = "dashboard")]
 pub(crate) use self::words::State;
 #[cfg(feature = "dashboard")]

@@ -43,7 +43,7 @@ pub(crate) struct Station {
     /// What the names of all control queues begin with.
     queues: String,
     id: String,
-    pub(super) waiting: Mutex<HashMap<String, mpsc::Sender<Answer>>>,
+    waiting: Mutex<HashMap<String, mpsc::Sender<Answer>>>,
     roster: Mutex<BTreeMap<String, Peer>>,
 }
 

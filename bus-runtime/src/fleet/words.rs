@@ -43,6 +43,7 @@ impl Ask {
         serde_json::from_value(word.into()).ok()
     }
 
+    #[cfg(feature = "cli")]
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Ping => "ping",
@@ -103,6 +104,7 @@ pub(crate) enum State {
     Dead,
 }
 
+#[cfg(feature = "cli")]
 impl State {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -243,6 +245,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "cli")]
     #[test]
     fn the_words_of_the_wire_are_those_of_the_command_line() {
         for ask in [Ask::Ping, Ask::Inflight, Ask::Quiet, Ask::Resume, Ask::Drain, Ask::Stats, Ask::Failures]

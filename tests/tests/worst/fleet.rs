@@ -279,6 +279,16 @@ async fn o7_the_numbers_of_all_workers_are_one_screen() {
         told.out.starts_with("2 workers   0/s handled   0/s failed   0 in flight   1 waiting   0 dead"),
         "{told:?}"
     );
+    let told = stage.run(&["top"]).await;
+    assert!(told.code == 2 && told.err.contains("top --once"), "there is no terminal: {told:?}");
+    for (tab, words) in [
+        ("overview", ["2 workers", "1 messages wait, and nobody consumes it"]),
+        ("workers", ["obeys-", "quiet"]),
+        ("dead-letters", ["There are no dead letters.", "2 workers"]),
+    ] {
+        let told = stage.run(&["top", "--once", "--interval", "200ms", "--tab", tab]).await;
+        assert!(told.code == 0 && words.iter().all(|word| told.out.contains(word)), "{tab}: {told:?}");
+    }
     for worker in [one, two] {
         worker.signal("TERM");
         assert_eq!(worker.ended().await.code(), 0);
