@@ -16,6 +16,8 @@ use crate::envelope::Envelope;
 use crate::expression::Expression;
 use crate::history::{Passed, Word};
 
+pub(super) use crate::dead_letters::test_of;
+
 /// The messages that the live page begins with.
 const SHOWN_MAX: usize = 200;
 
@@ -276,20 +278,6 @@ fn rust_test(app: &str, passed: &Passed, shown: bool) -> String {
         metadata.routing_key(),
         shown.then_some(&metadata.envelope.body[..]),
         &passed.handler.name,
-    )
-}
-
-/// A test that publishes this, and says what should have happened.
-pub(super) fn test_of(app: &str, exchange: &str, key: &str, body: Option<&[u8]>, handler: &str) -> String {
-    let body = match body.map(std::str::from_utf8) {
-        Some(Ok(text)) if !text.contains("\"##") => format!("br##\"{text}\"##"),
-        Some(_) => "&[/* its bytes */]".to_owned(),
-        None => "b\"..\"".to_owned(),
-    };
-    let function = handler.rsplit("::").next().unwrap_or(handler);
-    let krate = app.replace('-', "_");
-    format!(
-        "use bus_runtime::prelude::*;\nuse {krate} as _; // links its handlers\n\n#[bus_runtime::test]\nasync fn {function}_takes_it(bus: TestBus) {{\n    bus.publish_raw({exchange:?}, {key:?}, {body}).await;\n    bus.advance(Duration::from_secs(600)).await;\n    bus.dead_letters().none();\n}}\n"
     )
 }
 
