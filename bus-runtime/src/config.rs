@@ -28,7 +28,7 @@ mod settings;
 mod vars;
 
 #[cfg(feature = "cli")]
-pub(crate) use process::{arguments, package, wants_colours};
+pub(crate) use process::{arguments, editor, package, wants_colours};
 #[cfg(feature = "testing")]
 pub(crate) use seeds::simulation_seeds;
 #[cfg(feature = "cli")]

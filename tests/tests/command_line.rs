@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy does not see that these scenarios are tests")]
 
+#[cfg(unix)]
+#[path = "command_line/contract.rs"]
+mod contract;
 #[path = "command_line/describing.rs"]
 mod describing;
 #[path = "command_line/documents.rs"]

@@ -238,3 +238,53 @@ fn the_embedded_broker_of_another_process_cannot_be_seen() {
     assert_eq!(code, 78, "{text}");
     assert!(text.contains("`dlq` needs a broker") && text.contains("Bus::dead_letters"), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_is_edited_and_sent_back() {
+    let Some((arena, letters)) = corner().await else { return };
+    letters.ok(&["publish", "letter.1", r#"{"page":"home","id":12345678901234567890123}"#]);
+    letters.ok(&["run", "--once"]);
+    arena.until_ready("letters.dead", 1).await;
+    let only = || {
+        let told = letters.ok(&["dlq", "ls", "-o", "jsonl"]);
+        let item: serde_json::Value = serde_json::from_str(&told).unwrap();
+        item["id"].as_str().unwrap().to_owned()
+    };
+    let id = only();
+    let test = letters.ok(&["dlq", "show", &id, "--as-test"]);
+    assert!(
+        test.contains("async fn read_takes_it(bus: TestBus)") && test.contains("\"letter.1\", br##\""),
+        "{test}"
+    );
+    let edit = |arguments: &[&str]| letters.told(&[&["dlq", "edit"], arguments].concat());
+    let (code, text) = edit(&[&id, "--body", r#"{"page":"away"}"#, "--dry-run"]);
+    assert_eq!((code, only()), (0, id.clone()), "{text}");
+    assert!(
+        text.contains("-   \"page\": \"home\",\n") && text.contains("+   \"page\": \"away\"\n"),
+        "{text}"
+    );
+    for wrong in [&["--body", "{\"page\":"][..], &["--set", "page.of=1"], &["-H", "bus-reason=none"]] {
+        let (code, text) = edit(&[&[id.as_str()], wrong].concat());
+        assert_eq!((code, only()), (2, id.clone()), "{text}");
+    }
+    assert_eq!(edit(&["nobody", "--set", "page=away"]).0, 1);
+    let (code, text) = edit(&[&id]);
+    assert!(code == 78 && text.contains("neither VISUAL nor EDITOR is set"), "{text}");
+    // An editor that changes nothing, one that fails, and one that changes a word.
+    let with = |editor: &str| told(letters.command(&["dlq", "edit", &id]).env("EDITOR", editor));
+    let (code, text) = with("true");
+    assert_eq!((code, text.as_str(), only()), (0, "nothing has changed\n", id.clone()));
+    assert_eq!((with("false").0, only()), (78, id.clone()));
+    let (code, text) = with("sed -i s/home/away/");
+    assert!(code == 0 && text.contains("+   \"page\": \"away\",\n"), "{text}");
+    let edited = only();
+    assert!(text.contains(&format!("send it back: dlq replay --id {edited}\n")), "{text}");
+    let (code, text) = edit(&[&edited, "-H", "origin=by hand"]);
+    assert!(code == 0 && text.contains("+ origin: by hand\n"), "{text}");
+    let id = only();
+    letters.ok(&["dlq", "replay", "--id", &id]);
+    arena.until_ready("letters", 1).await;
+    let sent = arena.take("letters").await.remove(0);
+    assert_eq!(sent.body, r#"{"page":"away","id":12345678901234567890123}"#.as_bytes());
+    assert_eq!(sent.headers.text("origin"), Some("by hand"));
+}

@@ -127,16 +127,10 @@ pub(super) async fn prepare(
     plan: Plan,
     broker: Broker,
 ) -> Result<(Bus, Layers), Error> {
-    let (transport, embedded): (Arc<dyn Transport>, _) = match broker {
-        Broker::Embedded(broker) => (Arc::new(broker.clone()), Some(broker)),
-        #[cfg(feature = "testing")]
-        Broker::EmbeddedBehind(broker, transport) => (transport, Some(broker)),
-        Broker::Other(transport) => (transport, None),
-    };
+    let (transport, embedded) = carrier(broker);
     if let (None, Some(limit)) = (&embedded, config.ack_timeout) {
         check_patience(&plan, limit)?;
     }
-    crate::middleware::note_places();
     provision::declare(&*transport, &plan, config.declare).await?;
     if provision::is_worth_a_note(config.declare, &plan.topology, embedded.is_some()) {
         provision::remember(&transport, &plan.topology, &app.owner(&config)).await;
@@ -144,6 +138,12 @@ pub(super) async fn prepare(
     if config.declare != Declare::Never {
         provision::cut_off(&*transport, &plan.renamed).await?;
     }
+    Ok(assemble(app, config, plan, (transport, embedded)))
+}
+
+/// Puts together what a bus consists of, and asks the broker nothing.
+fn assemble(app: App, config: Config, plan: Plan, (transport, embedded): Carrier) -> (Bus, Layers) {
+    crate::middleware::note_places();
     #[cfg(feature = "dashboard")]
     let shown = Shown::for_port(&app, &config);
     let control = Control::new(Reach::at_first(embedded.as_ref(), &config));
@@ -197,7 +197,30 @@ pub(super) async fn prepare(
         grace: config.grace,
         admin: None,
     };
-    Ok((bus, app.layers))
+    (bus, app.layers)
+}
+
+/// What carries the messages, and the broker itself when it is inside of the program.
+type Carrier = (Arc<dyn Transport>, Option<EmbeddedBroker>);
+
+fn carrier(broker: Broker) -> Carrier {
+    match broker {
+        Broker::Embedded(broker) => (Arc::new(broker.clone()), Some(broker)),
+        #[cfg(feature = "testing")]
+        Broker::EmbeddedBehind(broker, transport) => (transport, Some(broker)),
+        Broker::Other(transport) => (transport, None),
+    }
+}
+
+/// Neither declares nor consumes: only the admin port answers.
+#[cfg(all(feature = "cli", feature = "dashboard"))]
+pub(super) fn look_on(app: App, config: Config, plan: Plan, broker: Broker, admin: Option<Admin>) -> Bus {
+    let (mut bus, _) = assemble(app, config, plan, carrier(broker));
+    if let Some(admin) = &admin {
+        admin.watch(&bus.running);
+    }
+    bus.admin = admin;
+    bus
 }
 
 /// What is kept of what happens, with what an earlier process has kept.

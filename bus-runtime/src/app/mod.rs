@@ -386,6 +386,16 @@ impl App {
         bus::prepare(self, config, Plan::default(), broker).await.map(|(bus, _)| bus)
     }
 
+    /// Connects and answers over HTTP; neither declares nor consumes, and no handler runs.
+    #[cfg(all(feature = "cli", feature = "dashboard"))]
+    pub(crate) async fn look_on(self) -> Result<Bus, Error> {
+        let config = self.settings()?;
+        let plan = self.plan_with(&config).map_err(first)?;
+        let admin = Admin::open(config.http, &config.http_access)?;
+        let broker = self.connect(&config).await?;
+        Ok(bus::look_on(self, config, plan, broker, admin))
+    }
+
     /// Connects to look at what the app has on the broker, and to change that; starts nothing. All handlers count, whatever
     /// `--handlers` says.
     ///

@@ -172,7 +172,7 @@ impl<'t> Bench<'t> {
                     let incoming = incoming?;
                     let number = incoming.envelope.body.first_chunk().map(|bytes| u32::from_be_bytes(*bytes));
                     let at = number.and_then(|number| sent.get(number as usize));
-                    measured.consumed.extend(at.map(|at| at.elapsed()));
+                    measured.consumed.extend(at.map(Instant::elapsed));
                     measured.consuming = began.elapsed();
                     incoming.settler.settle(Verdict::Ack)?;
                     meter.show(measured.consumed.len() as u64, Some(self.messages.into()), "");

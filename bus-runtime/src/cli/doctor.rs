@@ -109,7 +109,7 @@ impl Diagnosis {
     }
 
     fn document(&self) -> String {
-        format!("{:#}\n", json!({ "schema": "bus.doctor/1", "checks": self.checks }))
+        format!("{:#}\n", json!({ "schema": "bus.doctor/1", "items": self.checks }))
     }
 }
 
@@ -220,6 +220,6 @@ mod tests {
              fail  topology  differs\n                help: apply it\n"
         );
         let document: serde_json::Value = serde_json::from_str(&found.document()).unwrap();
-        assert_eq!(document["checks"][1]["status"], "warn");
+        assert_eq!(document["items"][1]["status"], "warn");
     }
 }

@@ -1,18 +1,14 @@
 //! `health`: what a program that runs on this machine says about itself, for the probes of Docker and others.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use super::{Output, block_on, report};
+use super::{Output, block_on, http, report};
 use crate::admin::AdminPort;
 use crate::app::App;
-use crate::error::{Error, ErrorKind};
 
 /// Options of `health`.
 #[derive(Args, Clone, Debug)]
@@ -38,27 +34,24 @@ enum Question {
 
 /// The program answers no, or not at all.
 const UNHEALTHY: u8 = 1;
-/// The largest answer that is read: some thousand queues.
-const ANSWER_BYTES_MAX: u64 = 1 << 20;
-
 pub(super) fn health(app: &App, arguments: &HealthArgs, format: Output) -> ExitCode {
     let asked = app.settings().and_then(|config| {
-        let port = arguments.http.or(config.http).unwrap_or(AdminPort::Default);
-        let address = port.reached_at().ok_or_else(switched_off)?;
+        let address = http::address(arguments.http, &config)?;
         let question = match arguments.question {
-            Question::Ready => "/readyz",
-            Question::Live => "/livez",
+            Question::Ready => "GET /readyz",
+            Question::Live => "GET /livez",
         };
-        let asking = ask(address, question);
-        block_on(async { tokio::time::timeout(arguments.timeout, asking).await })
-            .map(|answer| (address, answer.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))))
+        let answer = block_on(http::ask(address, question, "", arguments.timeout))?;
+        let answer = answer.and_then(|answer| match answer.1.contains("\"bus.health/1\"") {
+            true => Ok(answer),
+            false => Err(std::io::Error::other("the answer is not that of a program of Bus")),
+        });
+        Ok((address, answer))
     });
     match asked {
         Err(error) => report::failed(&[error]),
         Ok((address, Err(error))) => {
-            report::failed(&[Error::new(ErrorKind::Connect, format!("nobody answers at http://{address}"))
-                .with_help("does the program run on this machine, and with the same --http or BUS_HTTP?")
-                .with_source(error)]);
+            report::failed(&[http::nobody(address, error)]);
             ExitCode::from(UNHEALTHY)
         }
         Ok((_, Ok((status, body)))) => {
@@ -72,11 +65,6 @@ pub(super) fn health(app: &App, arguments: &HealthArgs, format: Output) -> ExitC
     }
 }
 
-fn switched_off() -> Error {
-    Error::new(ErrorKind::Config, "the admin port is switched off, so nobody can be asked")
-        .with_help("run the program with --http 9464, or BUS_HTTP=9464")
-}
-
 /// The answer for people: one word, then what is wrong.
 fn told(body: &str) -> String {
     let answer: Value = serde_json::from_str(body).unwrap_or_default();
@@ -85,20 +73,4 @@ fn told(body: &str) -> String {
         text.push_str(&format!("  {problem}\n"));
     }
     text
-}
-
-/// Asks, and returns the status and the body.
-async fn ask(address: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
-    let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer).await?;
-    let strange = || std::io::Error::other("the answer is not that of a program of Bus");
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(strange)?;
-    let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
-    match status {
-        Some(status) if body.contains("\"bus.health/1\"") => Ok((status, body.to_owned())),
-        _ => Err(strange()),
-    }
 }

@@ -1,5 +1,6 @@
 //! The command line that `run()` gives a binary.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,17 +21,23 @@ mod codes;
 mod colour;
 mod completions;
 pub(crate) mod config;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 mod describe;
 mod dlq;
 mod docs;
 mod doctor;
 pub(crate) mod drift;
 mod explain;
+mod export;
 mod fleet;
 mod handlers;
 #[cfg(feature = "admin")]
 mod health;
+#[cfg(feature = "admin")]
+mod http;
 mod log;
+mod migrate;
 mod notify;
 mod numbers;
 mod progress;
@@ -172,9 +179,9 @@ enum LogFormat {
 pub enum Command {
     /// Handle messages until stopped
     #[command(visible_alias = "worker", alias = "start")]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Handle messages on the embedded broker, whatever broker is configured (the same as `run -b embedded:`)
-    Embedded(RunArgs),
+    Embedded(Box<RunArgs>),
     /// List the handlers, or explain who receives a routing key
     #[command(visible_alias = "list")]
     Handlers(handlers::HandlersArgs),
@@ -184,7 +191,7 @@ pub enum Command {
     Setup(setup::SetupArgs),
     /// Publish a message by hand
     #[command(visible_alias = "send")]
-    Publish(publish::PublishArgs),
+    Publish(Box<publish::PublishArgs>),
     /// Send a command by hand, and print what its handler replies; 1 when the handler failed
     Request(request::RequestArgs),
     /// Measure how fast messages go through the broker, on a queue that is removed afterwards
@@ -193,7 +200,7 @@ pub enum Command {
     Call(call::CallArgs),
     /// Show a copy of what is published, as it happens; nobody's messages are consumed
     Tail(tail::TailArgs),
-    /// Look at the queues of the handlers, and purge one
+    /// Look at the queues of the handlers, pause one, let it go on, purge it
     Queues(queues::QueuesArgs),
     /// List the workers that share the broker, and let them be quiet, go on, or drain and end
     Workers(workers::WorkersArgs),
@@ -204,7 +211,10 @@ pub enum Command {
     /// Ask the program that runs on this machine whether it does its work; 1 when it does not
     #[cfg(feature = "admin")]
     Health(health::HealthArgs),
-    /// Look at dead letters, replay, export, import and delete them
+    /// Show the dashboard alone: no handler runs, and nothing is declared
+    #[cfg(feature = "dashboard")]
+    Dashboard(dashboard::DashboardArgs),
+    /// Look at dead letters, replay, edit, export, import and delete them
     Dlq(Box<dlq::DlqArgs>),
     /// Look for whatever keeps the program from running: settings, network, TLS, login, permissions, topology
     Doctor(doctor::DoctorArgs),
@@ -240,6 +250,8 @@ struct Cli {
 fn grammar(app: &App) -> clap::Command {
     let name = app.app_name();
     let command = <Cli as clap::CommandFactory>::command().name(name.clone()).bin_name(name);
+    // A script should not break because another command begins alike.
+    let command = command.infer_subcommands(std::io::stdin().is_terminal());
     match app.app_version() {
         Some(version) => command.version(version.to_owned()),
         None => command,
@@ -257,7 +269,9 @@ impl App {
             .try_get_matches()
             .and_then(|matches| <Cli as clap::FromArgMatches>::from_arg_matches(&matches));
         match parsed {
-            Ok(Cli { options, command, run }) => self.execute(command.unwrap_or(Command::Run(run)), &options),
+            Ok(Cli { options, command, run }) => {
+                self.execute(command.unwrap_or(Command::Run(Box::new(run))), &options)
+            }
             Err(error) => {
                 let _ = error.print();
                 ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
@@ -268,14 +282,7 @@ impl App {
     /// Runs one command of the command line, for programs that have a command line of their own: see [`Command`].
     #[must_use]
     pub fn execute(mut self, command: Command, options: &Options) -> ExitCode {
-        report::name(self.app_name());
-        colour::decide(options.color);
-        progress::decide(options.progress);
-        let header = if options.no_header { table::Header::Left } else { table::Header::Shown };
-        table::decide(table::Look::new(&options.columns, header));
-        if options.log_format == Some(LogFormat::Json) {
-            report::as_events();
-        }
+        options.decide(self.app_name());
         let config = match options.config() {
             Ok(config) => config,
             Err(error) => return report::failed(&[error]),
@@ -304,51 +311,8 @@ impl App {
         }
         let tracing = config.clone();
         let app = self.config(config);
-        let ended = match command {
-            Command::Run(arguments) => {
-                log::install(&app, &tracing, options, log_format);
-                run::run(app, &arguments)
-            }
-            Command::Embedded(arguments) => {
-                log::install(&app, &tracing, options, log_format);
-                run::embedded(app, &arguments)
-            }
-            Command::Handlers(arguments) => handlers::handlers(&app, &arguments, format),
-            Command::Describe(arguments) => describe::describe(&app, &arguments, format),
-            Command::Setup(arguments) => setup::setup(app, &arguments, format),
-            Command::Publish(arguments) => {
-                log::install(&app, &tracing, options, log_format);
-                publish::publish(app, arguments)
-            }
-            Command::Request(arguments) => {
-                log::install(&app, &tracing, options, log_format);
-                request::request(app, &arguments, format)
-            }
-            Command::Bench(arguments) => bench::bench(&app, &arguments, format),
-            Command::Call(arguments) => {
-                log::install(&app, &tracing, options, log_format);
-                call::call(app, &arguments, format)
-            }
-            Command::Tail(arguments) => tail::tail(&app, &arguments, format),
-            Command::Queues(arguments) => queues::queues(&app, &arguments, format),
-            Command::Stats(arguments) => stats::stats(&app, &arguments, format),
-            Command::Top(arguments) => top::top(&app, &arguments),
-            Command::Workers(arguments) => workers::workers(&app, &arguments, format),
-            #[cfg(feature = "admin")]
-            Command::Health(arguments) => health::health(&app, &arguments, format),
-            Command::Dlq(arguments) => {
-                log::install(&app, &tracing, options, log_format);
-                dlq::dlq(&app, &arguments, format)
-            }
-            Command::Explain(arguments) => codes::explain(&arguments, format),
-            Command::Docs(arguments) => docs::docs(&app, &arguments),
-            Command::Completions(arguments) => completions::completions(&app, &arguments),
-            Command::Config(arguments) => config::config(&app, &found, &arguments, format),
-            Command::Check(arguments) => check::check(app, &arguments, format),
-            Command::Doctor(arguments) => doctor::doctor(app, &arguments, format),
-            Command::Topology(arguments) => topology::topology(app, &arguments, format),
-            Command::Definitions(arguments) => topology::export(&app, &arguments),
-        };
+        let install = |app: &App| log::install(app, &tracing, options, log_format);
+        let ended = command.execute(app, &found, format, install);
         log::finish();
         match table::missed() {
             None => ended,
@@ -377,6 +341,18 @@ impl Options {
 }
 
 impl Options {
+    /// Notes how everything is printed.
+    fn decide(&self, app: String) {
+        report::name(app);
+        colour::decide(self.color);
+        progress::decide(self.progress);
+        let header = if self.no_header { table::Header::Left } else { table::Header::Shown };
+        table::decide(table::Look::new(&self.columns, header));
+        if self.log_format == Some(LogFormat::Json) {
+            report::as_events();
+        }
+    }
+
     /// How results and the log are printed: by the command line, else by the environment.
     fn formats(&self, config: &Config) -> Result<(Output, Option<LogFormat>), Error> {
         let output =
@@ -385,6 +361,62 @@ impl Options {
             .log_format
             .map_or_else(|| named("BUS_LOG_FORMAT", config.log_format.as_deref()), |set| Ok(Some(set)))?;
         Ok((output.unwrap_or_default(), log))
+    }
+}
+
+impl Command {
+    /// Runs the command; those with a log of their own begin it.
+    fn execute(self, app: App, found: &Config, format: Output, log: impl FnOnce(&App)) -> ExitCode {
+        match self {
+            Self::Run(arguments) => {
+                log(&app);
+                run::run(app, &arguments)
+            }
+            Self::Embedded(arguments) => {
+                log(&app);
+                run::embedded(app, &arguments)
+            }
+            Self::Handlers(arguments) => handlers::handlers(&app, &arguments, format),
+            Self::Describe(arguments) => describe::describe(&app, &arguments, format),
+            Self::Setup(arguments) => setup::setup(app, &arguments, format),
+            Self::Publish(arguments) => {
+                log(&app);
+                publish::publish(app, *arguments)
+            }
+            Self::Request(arguments) => {
+                log(&app);
+                request::request(app, &arguments, format)
+            }
+            Self::Bench(arguments) => bench::bench(&app, &arguments, format),
+            Self::Call(arguments) => {
+                log(&app);
+                call::call(app, &arguments, format)
+            }
+            Self::Tail(arguments) => tail::tail(&app, &arguments, format),
+            Self::Queues(arguments) => queues::queues(&app, &arguments, format),
+            Self::Workers(arguments) => workers::workers(&app, &arguments, format),
+            Self::Stats(arguments) => stats::stats(&app, &arguments, format),
+            Self::Top(arguments) => top::top(&app, &arguments),
+            #[cfg(feature = "admin")]
+            Self::Health(arguments) => health::health(&app, &arguments, format),
+            #[cfg(feature = "dashboard")]
+            Self::Dashboard(arguments) => {
+                log(&app);
+                dashboard::dashboard(app, &arguments)
+            }
+            Self::Dlq(arguments) => {
+                log(&app);
+                dlq::dlq(&app, &arguments, format)
+            }
+            Self::Explain(arguments) => codes::explain(&arguments, format),
+            Self::Docs(arguments) => docs::docs(&app, &arguments),
+            Self::Completions(arguments) => completions::completions(&app, &arguments),
+            Self::Config(arguments) => config::config(&app, found, &arguments, format),
+            Self::Check(arguments) => check::check(app, &arguments, format),
+            Self::Doctor(arguments) => doctor::doctor(app, &arguments, format),
+            Self::Topology(arguments) => topology::topology(app, &arguments, format),
+            Self::Definitions(arguments) => topology::export(&app, &arguments),
+        }
     }
 }
 
@@ -441,4 +473,20 @@ fn metrics_prefix(text: &str) -> Result<String, String> {
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     parse_duration(text)
         .ok_or_else(|| "say plain seconds, or a number and ms, s, m or h: 30, 500ms, 5m".to_owned())
+}
+
+/// Reads a rate of the command line, as so many a second.
+fn rate(text: &str) -> Result<f64, String> {
+    let (count, per) = match text.split_once('/') {
+        Some((count, "s")) => (count, 1.0),
+        Some((count, "m")) => (count, 60.0),
+        Some((count, "h")) => (count, 3600.0),
+        None => (text, 1.0),
+        Some(_) => ("", 1.0),
+    };
+    let count: Option<f64> =
+        count.trim().parse().ok().filter(|count: &f64| count.is_finite() && *count > 0.0);
+    count
+        .map(|count| count / per)
+        .ok_or_else(|| "say how many a second, a minute or an hour: 50/s, 30/m, 100/h".to_owned())
 }

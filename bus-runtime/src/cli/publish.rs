@@ -2,14 +2,19 @@
 
 use std::io::Read;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use bytes::Bytes;
 use clap::Args;
+use futures_util::StreamExt;
 
+use super::progress::Meter;
 use super::{block_on, report};
 use crate::app::{App, Bus};
 use crate::envelope::header;
 use crate::error::{Error, ErrorKind};
 use crate::message::MessageType;
+use crate::publish::Publish;
 use crate::topology::Plan;
 
 /// Options of `publish`.
@@ -26,6 +31,18 @@ pub struct PublishArgs {
     /// A header, as often as you like
     #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = name_and_value)]
     headers: Vec<(String, String)>,
+    /// So many times
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    count: u64,
+    /// At most so many a second: 50/s, or 30/m
+    #[arg(long, value_name = "RATE", value_parser = super::rate)]
+    rate: Option<f64>,
+    /// Handled after this time and not before
+    #[arg(long, value_name = "TIME", value_parser = super::duration)]
+    delay: Option<Duration>,
+    /// Only tell where it would go, and who would receive it; no broker is asked
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// A body on the command line.
@@ -56,6 +73,9 @@ pub(super) fn publish(app: App, arguments: PublishArgs) -> ExitCode {
         let settings = app.settings()?.plan;
         let target = target(&plan, &arguments, &settings)?;
         let body = arguments.body.read()?;
+        if arguments.dry_run {
+            return Ok(receivers(&plan, &target));
+        }
         block_on(send(app, arguments, target, body))?
     });
     match result {
@@ -80,7 +100,9 @@ fn target(
     }
     let to = |exchange: &str| Target { exchange: exchange.to_owned(), key: subject.clone(), message: None };
     if let Some(exchange) = &arguments.exchange {
-        return Ok(to(&format!("{}{exchange}", settings.prefix)));
+        // The default exchange is one for all; it takes the name of a queue as the routing key.
+        let prefix = if exchange.is_empty() { "" } else { &settings.prefix };
+        return Ok(to(&format!("{prefix}{exchange}")));
     }
     let mut exchanges: Vec<&str> = plan
         .handlers
@@ -106,27 +128,26 @@ fn target(
     }
 }
 
+/// A text of the command line, or what stands in the file behind `@`, or on standard input for `-`.
+pub(super) fn bytes_of(text: &str) -> Result<Vec<u8>, Error> {
+    let unreadable = |what: &str, error| {
+        Error::new(ErrorKind::Codec, format!("can't read the body from {what}")).with_source(error)
+    };
+    if text == "-" {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        return read.map(|_| bytes).map_err(|error| unreadable("standard input", error));
+    }
+    match text.strip_prefix('@') {
+        Some(path) => std::fs::read(path).map_err(|error| unreadable(path, error)),
+        None => Ok(text.as_bytes().to_vec()),
+    }
+}
+
 impl BodyArgs {
     /// The body as bytes; JSON is checked here, so that a slip of the keyboard is no dead letter.
     pub(super) fn read(&self) -> Result<Vec<u8>, Error> {
-        let unreadable = |what: &str, error| {
-            Error::new(ErrorKind::Codec, format!("can't read the body from {what}")).with_source(error)
-        };
-        let bytes = match self.body.as_deref() {
-            None => b"null".to_vec(),
-            Some("-") => {
-                let mut bytes = Vec::new();
-                std::io::stdin()
-                    .lock()
-                    .read_to_end(&mut bytes)
-                    .map_err(|error| unreadable("standard input", error))?;
-                bytes
-            }
-            Some(text) => match text.strip_prefix('@') {
-                Some(path) => std::fs::read(path).map_err(|error| unreadable(path, error))?,
-                None => text.as_bytes().to_vec(),
-            },
-        };
+        let bytes = self.body.as_deref().map_or_else(|| Ok(b"null".to_vec()), bytes_of)?;
         if self.content_type.is_none() {
             serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).map_err(|error| {
                 Error::new(ErrorKind::Codec, format!("the body is not JSON: {error}"))
@@ -142,11 +163,21 @@ impl BodyArgs {
     }
 }
 
+/// Where a message would go, and which handlers of this program would receive it.
+fn receivers(plan: &Plan, target: &Target) -> String {
+    let mut text = format!("would publish {} on {}\n", target.key, target.exchange);
+    let all = plan.handlers.iter().filter(|entry| entry.exchange.as_str() == target.exchange);
+    for entry in all.filter(|entry| entry.wants(&entry.exchange, &target.key, None)) {
+        text.push_str(&format!("  {} from {}\n", entry.name, entry.queue));
+    }
+    text
+}
+
 /// Sends it. The embedded broker lives in this process, so the handlers run here, too.
 async fn send(app: App, arguments: PublishArgs, target: Target, body: Vec<u8>) -> Result<String, Error> {
     let embedded = app.is_embedded()?;
     let bus = if embedded { app.start().await? } else { app.publisher_only().await? };
-    let sent = transmit(&bus, arguments, &target, body).await;
+    let sent = transmit(&bus, &arguments, &target, body).await;
     if embedded && sent.is_ok() {
         report::warning(
             "no BROKER_URL is set: the embedded broker lives in this process, so the handlers run here",
@@ -163,7 +194,8 @@ async fn send(app: App, arguments: PublishArgs, target: Target, body: Vec<u8>) -
             report::count(gone, "message")
         ));
     }
-    let mut text = format!("published {} on {}\n", target.key, target.exchange);
+    let times = if arguments.count > 1 { format!(" {} times", arguments.count) } else { String::new() };
+    let mut text = format!("published {} on {}{times}\n", target.key, target.exchange);
     for handler in stats.handlers.iter().filter(|handler| handler.called > 0) {
         text.push_str(&format!(
             "  {}: handled {}, failed attempts {}, dead letters {}\n",
@@ -173,14 +205,41 @@ async fn send(app: App, arguments: PublishArgs, target: Target, body: Vec<u8>) -
     Ok(text)
 }
 
-async fn transmit(bus: &Bus, arguments: PublishArgs, target: &Target, body: Vec<u8>) -> Result<(), Error> {
+/// Publishes that wait for their confirm at once.
+const WINDOW: usize = 64;
+
+async fn transmit(bus: &Bus, arguments: &PublishArgs, target: &Target, body: Vec<u8>) -> Result<(), Error> {
+    let mut meter = Meter::new("publishing");
+    let pause = arguments.rate.map(|rate| Duration::from_secs_f64(1.0 / rate));
+    let numbers = futures_util::stream::iter(0..arguments.count).then(|number| async move {
+        if let Some(pause) = pause.filter(|_| number > 0) {
+            crate::seam::sleep(pause).await;
+        }
+    });
+    let body = Bytes::from(body);
+    let publishing = numbers.map(|()| one(bus, arguments, target, body.clone()).into_future());
+    let mut confirmed = std::pin::pin!(publishing.buffer_unordered(WINDOW));
+    let mut done = 0;
+    while let Some(confirmation) = confirmed.next().await {
+        confirmation?;
+        done += 1;
+        meter.show(done, Some(arguments.count), "");
+    }
+    meter.end();
+    Ok(())
+}
+
+fn one(bus: &Bus, arguments: &PublishArgs, target: &Target, body: Bytes) -> Publish {
     let mut publish =
         bus.publish_raw(&target.exchange, &target.key, body).content_type(arguments.body.content_type());
     if let Some(message) = target.message {
         publish = publish.message_type(message.topic).header(header::VERSION, message.version);
     }
-    for (name, value) in arguments.headers {
-        publish = publish.header(name, value);
+    for (name, value) in &arguments.headers {
+        publish = publish.header(name.clone(), value.clone());
     }
-    publish.await
+    match arguments.delay {
+        Some(delay) => publish.after(delay),
+        None => publish,
+    }
 }

@@ -14,6 +14,12 @@ use crate::names::QueueName;
 use crate::topology::{Plan, QueueEntry};
 use crate::transport::{QueueState, Transport};
 
+#[cfg(feature = "admin")]
+mod pause;
+
+#[cfg(feature = "admin")]
+use pause::{PauseArgs, Turn};
+
 /// Options of `queues`.
 #[derive(Args, Clone, Debug)]
 pub struct QueuesArgs {
@@ -28,6 +34,12 @@ enum QueuesCommand {
     Ls,
     /// Tell everything about one queue, and how it differs from the code; nothing is changed
     Show(ShowArgs),
+    /// Take nothing of a queue any more, in the program that runs on this machine; others go on
+    #[cfg(feature = "admin")]
+    Pause(PauseArgs),
+    /// Let a paused queue go on
+    #[cfg(feature = "admin")]
+    Resume(PauseArgs),
     /// Delete what waits in a queue; shows how much, and asks
     Purge(PurgeArgs),
 }
@@ -54,6 +66,12 @@ struct PurgeArgs {
 const REFUSED: u8 = 2;
 
 pub(super) fn queues(app: &App, arguments: &QueuesArgs, format: Output) -> ExitCode {
+    #[cfg(feature = "admin")]
+    match &arguments.command {
+        Some(QueuesCommand::Pause(arguments)) => return pause::turn(app, arguments, Turn::Pause, format),
+        Some(QueuesCommand::Resume(arguments)) => return pause::turn(app, arguments, Turn::Resume, format),
+        _ => {}
+    }
     let plan = match app.plan() {
         Ok(plan) => plan,
         Err(errors) => return report::failed(&errors),
@@ -89,6 +107,9 @@ async fn work(
     format: Output,
 ) -> Result<ExitCode, Error> {
     match &arguments.command {
+        #[cfg(feature = "admin")]
+        // The program is told, not the broker: see `queues`.
+        Some(QueuesCommand::Pause(_) | QueuesCommand::Resume(_)) => Ok(ExitCode::SUCCESS),
         None | Some(QueuesCommand::Ls) => list(transport, plan, format).await,
         Some(QueuesCommand::Show(arguments)) => show(transport, plan, arguments, format).await,
         Some(QueuesCommand::Purge(arguments)) => purge(transport, plan, arguments, format).await,
@@ -151,7 +172,7 @@ fn value(Seen { queue, state, dead }: &Seen<'_>) -> Value {
     })
 }
 
-fn printed(document: &Value, format: Output) -> String {
+pub(super) fn printed(document: &Value, format: Output) -> String {
     match format {
         Output::Jsonl => report::lines(document),
         Output::Table | Output::Json => format!("{document:#}\n"),

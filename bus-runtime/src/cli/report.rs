@@ -38,7 +38,10 @@ pub(super) fn failed(errors: &[Error]) -> ExitCode {
         let _ = errors.iter().try_for_each(|error| writeln!(stderr, "{}", event(error)));
         return exit;
     }
-    for error in errors {
+    for (number, error) in errors.iter().enumerate() {
+        if number > 0 {
+            let _ = stderr.write_all(b"\n");
+        }
         // When even stderr is gone, the exit code has to say it.
         let _ = stderr.write_all(render(error).as_bytes());
     }

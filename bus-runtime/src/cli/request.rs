@@ -63,7 +63,7 @@ fn find(app: &App, wanted: &str) -> Result<MessageType, Error> {
     }
     let near = closest(wanted, commands().flat_map(|one| [one.short_name(), one.topic]));
     let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
-    let mut names: Vec<_> = commands().map(|one| one.short_name()).collect();
+    let mut names: Vec<_> = commands().map(MessageType::short_name).collect();
     names.sort_unstable();
     names.dedup();
     Err(Error::new(ErrorKind::InvalidName, format!("the program knows no command `{wanted}`{near}"))

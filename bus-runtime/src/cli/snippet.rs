@@ -33,10 +33,14 @@ fn text(shown: &Shown<'_>, colours: bool, roots: &[PathBuf]) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(shown.message.as_str()).id(shown.code);
     let Some(sources) = sources(shown.places, roots) else {
-        return renderer.render(&[Group::with_title(title)]) + "\n" + &without_sources(shown);
+        // Further lines of a message point into each other, so they stay where they are.
+        let (first, rest) = shown.message.split_once('\n').unwrap_or((&shown.message, ""));
+        let rest = if rest.is_empty() { String::new() } else { format!("{rest}\n") };
+        let title = Group::with_title(level.primary_title(first).id(shown.code));
+        return renderer.render(&[title]) + "\n" + &rest + &without_sources(shown);
     };
+    let title = level.primary_title(shown.message.as_str()).id(shown.code);
     let snippets = sources.iter().map(|(path, text, marks)| {
         let marks = marks.iter().map(|mark| mark.kind.span(mark.span.clone()).label(mark.label));
         Snippet::source(text.as_str()).path(*path).annotations(marks)

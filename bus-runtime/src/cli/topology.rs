@@ -6,6 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::drift::{self, Target};
+use super::export;
+use super::migrate::{self, MigrateArgs};
 use super::setup::{self, SetupArgs};
 use super::table::Table;
 use super::{Output, block_on, report, run};
@@ -28,8 +30,10 @@ enum TopologyCommand {
     Diff(DiffArgs),
     /// Declare what is missing (the same as `setup`)
     Apply(SetupArgs),
-    /// Write a file that RabbitMQ imports; no broker is asked
+    /// Write a file that RabbitMQ imports, or that Terraform or Kubernetes applies; no broker is asked
     Export(ExportArgs),
+    /// Move what lies in a queue that no handler has any more, and its dead letters, into another one
+    Migrate(MigrateArgs),
 }
 
 /// Options of `topology diff`.
@@ -45,12 +49,19 @@ pub struct ExportArgs {
     /// In which form
     #[arg(long, value_enum, default_value_t = Format::Definitions)]
     format: Format,
+    /// For Kubernetes: the name of the RabbitmqCluster
+    #[arg(long, value_name = "NAME", default_value = "rabbitmq")]
+    cluster: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For `rabbitmqctl import_definitions`, the management page, or `load_definitions` in rabbitmq.conf
     Definitions,
+    /// A `.tf.json` file for Terraform's provider cyrilgdn/rabbitmq
+    Terraform,
+    /// Objects of RabbitMQ's messaging topology operator
+    K8s,
 }
 
 /// The command ran, and there are differences.
@@ -62,6 +73,7 @@ pub(super) fn topology(app: App, arguments: &TopologyArgs, format: Output) -> Ex
         TopologyCommand::Diff(arguments) => diff(app, arguments, format),
         TopologyCommand::Apply(arguments) => setup::setup(app, arguments, format),
         TopologyCommand::Export(arguments) => export(&app, arguments),
+        TopologyCommand::Migrate(arguments) => migrate::migrate(app, arguments, format),
     }
 }
 
@@ -75,13 +87,19 @@ fn print(app: &App, format: Output) -> ExitCode {
 
 /// Writes a definitions file. It has no users and no permissions, and leaves out exclusive queues: those end with their worker.
 pub(super) fn export(app: &App, arguments: &ExportArgs) -> ExitCode {
-    let Format::Definitions = arguments.format;
     let vhost = match app.settings() {
         Ok(config) => config.broker_url.and_then(|url| Some(url.amqp()?.vhost().to_owned())),
         Err(error) => return report::failed(&[error]),
     };
     let vhost = vhost.unwrap_or_else(|| "/".to_owned());
-    with_plan(app, |plan| format!("{:#}\n", Definitions::from(&plan.topology).document(&vhost)))
+    with_plan(app, |plan| {
+        let definitions = Definitions::from(&plan.topology);
+        match arguments.format {
+            Format::Definitions => format!("{:#}\n", definitions.document(&vhost)),
+            Format::Terraform => format!("{:#}\n", export::terraform(&definitions, &vhost)),
+            Format::K8s => export::kubernetes(&definitions, &vhost, &arguments.cluster),
+        }
+    })
 }
 
 fn with_plan(app: &App, text: impl FnOnce(&Plan) -> String) -> ExitCode {

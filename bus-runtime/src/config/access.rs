@@ -43,6 +43,18 @@ impl HttpAccess {
         })
     }
 
+    /// What a client with these settings shows, as a line of an HTTP request; nothing where nobody has to.
+    #[cfg(all(feature = "cli", feature = "admin"))]
+    pub(crate) fn credentials(&self) -> String {
+        match (&self.token, &self.basic_auth) {
+            (Some(Secret(token)), _) => format!("Authorization: Bearer {token}\r\n"),
+            (None, Some(Secret(both))) => {
+                format!("Authorization: Basic {}\r\n", crate::base64::encode(both.as_bytes()))
+            }
+            (None, None) => String::new(),
+        }
+    }
+
     /// Whether nobody has to show anything.
     #[cfg(feature = "dashboard")]
     pub(crate) fn is_open(&self) -> bool {

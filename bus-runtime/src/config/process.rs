@@ -22,3 +22,12 @@ pub(crate) fn wants_colours() -> Option<bool> {
         (false, false) => None,
     }
 }
+
+/// What people edit texts with: `VISUAL`, then `EDITOR`.
+pub(crate) fn editor() -> Option<String> {
+    let named = |name| {
+        let editor = std::env::var_os(name)?.into_string().ok()?;
+        (!editor.trim().is_empty()).then_some(editor)
+    };
+    named("VISUAL").or_else(|| named("EDITOR"))
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{DeadLetters, Letter, Selection};
-use crate::envelope::header;
+use crate::envelope::{Envelope, header};
 use crate::error::{Error, ErrorKind};
 use crate::transport::{Confirmation, Verdict};
 
@@ -22,12 +22,22 @@ impl DeadLetters {
     pub async fn edit(&self, id: &str, body: impl Into<Bytes> + Send) -> Result<String, Error> {
         let body = body.into();
         let selection = Selection { ids: vec![id.to_owned()], ..Selection::default() };
-        let mut walk = self.walk(self.chosen(&selection).await?, &selection);
+        self.revise(&selection, |envelope| envelope.body = body).await
+    }
+
+    /// Puts a changed copy in the place of the first letter that is meant: see [`edit`](Self::edit).
+    pub(crate) async fn revise(
+        &self,
+        selection: &Selection,
+        change: impl FnOnce(&mut Envelope) + Send,
+    ) -> Result<String, Error> {
+        let mut walk = self.walk(self.chosen(selection).await?, selection);
         let Some(found) = walk.next_letter().await? else {
-            return Err(Error::new(ErrorKind::NotFound, format!("there is no dead letter {id}")));
+            let text = format!("there is no dead letter {}", selection.ids.join(", "));
+            return Err(Error::new(ErrorKind::NotFound, text));
         };
         let mut envelope = (*found.letter.envelope).clone();
-        envelope.body = body;
+        change(&mut envelope);
         let mut copy = crate::copies::readdressed(&envelope, &found.letter.dead_queue)?;
         // What the broker wrote about it does not survive another publish.
         let story = [

@@ -31,6 +31,8 @@ mod look;
 mod purge;
 mod record;
 mod replay;
+#[cfg(feature = "cli")]
+mod rust_test;
 mod selection;
 
 pub use export::{Imported, LineError};
@@ -40,6 +42,8 @@ pub use look::{Group, Groups, Listing, QueueStats};
 pub(crate) use record::value_to_json as as_json;
 pub use record::{Record, RecordError};
 pub use replay::{Canary, CanaryFate, Control, Ended, Problem, Progress, Replay, Replayed};
+#[cfg(feature = "cli")]
+pub(crate) use rust_test::test_of;
 pub use selection::Selection;
 
 /// The dead letters of an app: [`App::dead_letters`](crate::App::dead_letters) from outside,

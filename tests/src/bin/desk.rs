@@ -48,6 +48,9 @@ async fn sum(sum: Sum) -> Result<i64, String> {
 /// Hears of every page.
 #[react("page.{page}.saved", queue = "pages", retry = "none")]
 async fn index(page: String, data: Json) -> Result<(), String> {
+    if page == "slow" {
+        std::future::pending::<()>().await;
+    }
     match data.is_null() {
         true => Err(format!("page {page} is empty")),
         false => Ok(()),
@@ -69,6 +72,10 @@ bus_runtime::publishes! {
 
 fn main() -> ExitCode {
     let app = bus_runtime::app().name("desk").version("1.2.3");
+    if std::env::var_os("DESK_NESTED").is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        return runtime.block_on(async { app.run() });
+    }
     // Tests share a broker.
     let Some(prefix) = std::env::var_os("DESK_PREFIX") else {
         return app.grace(Duration::from_secs(7)).run();

@@ -162,3 +162,63 @@ async fn bench_measures_and_leaves_nothing_behind() {
     let queue = bus_runtime::QueueName::new(told["queue"].as_str().unwrap()).unwrap();
     assert_eq!(arena.transport().inspect(&queue).await.unwrap(), None);
 }
+
+/// The line of a log with this text, of a program that runs.
+fn line_of(stderr: &mut impl BufRead, text: &str) -> serde_json::Value {
+    let mut line = String::new();
+    while !line.contains(text) {
+        line.clear();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "the program has ended without {text}");
+    }
+    serde_json::from_str(&line).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_is_paused_and_goes_on() {
+    let Some((arena, desk)) = corner().await else { return };
+    let desk = desk.with("BUS_HTTP_TOKEN", "s3cret");
+    let mut worker = desk.command(&["run", "--http", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
+    let ready = line_of(&mut BufReader::new(worker.stderr.take().unwrap()), "\"ready\"");
+    let http = ready["http"].as_str().unwrap().to_owned();
+    let pages = arena.name("pages");
+    let stranger = corner().await.unwrap().1.with("DESK_PREFIX", arena.name("").to_string());
+    let told = stranger.run(&["queues", "pause", &pages, "--http", &http]);
+    assert!(told.code == 77 && told.err.contains("BUS_HTTP_TOKEN"), "{told:?}");
+    let told = desk.json(&["queues", "pause", &pages, "--http", &http]);
+    assert_eq!((&told["schema"], &told["paused"]), (&"bus.queue-state/1".into(), &true.into()));
+    let consumers = async || arena.transport().inspect(&pages).await.unwrap().unwrap().consumers;
+    while consumers().await > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(desk.run(&["publish", "page.home.saved", "1", "-e", "react"]).code, 0);
+    arena.until_ready("pages", 1).await;
+    let told = desk.ok(&["queues", "resume", &pages, "--http", &http]);
+    assert_eq!(told, format!("{pages} goes on\n"));
+    arena.until_ready("pages", 0).await;
+    assert_eq!(desk.run(&["queues", "pause", "pagse", "--http", &http]).code, 2);
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    assert_eq!(desk.run(&["queues", "pause", &pages, "--http", &http]).code, 69);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_dashboard_alone_shows_and_takes_nothing() {
+    assert_eq!(Desk::new().run(&["dashboard"]).code, 78, "there is nothing to show");
+    let Some((arena, desk)) = corner().await else { return };
+    assert_eq!(desk.run(&["setup"]).code, 0);
+    assert_eq!(desk.run(&["publish", "page.home.saved", "1", "-e", "react"]).code, 0);
+    let mut shown =
+        desk.command(&["dashboard", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(shown.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.strip_prefix("dashboard at http://").and_then(|rest| rest.split_once(": ")).unwrap().0;
+    let (_, queues) = bus_tests::http::get(address.parse().unwrap(), "/api/v1/queues").await;
+    let pages = arena.name("pages");
+    let queue =
+        queues["items"].as_array().unwrap().iter().find(|queue| queue["name"] == pages.as_str()).unwrap();
+    assert_eq!((&queue["ready"], &queue["consumers"]), (&1.into(), &0.into()));
+    assert_eq!(arena.ready("pages").await, 1);
+    let pid = shown.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(shown.wait().unwrap().code(), Some(0));
+}

@@ -40,7 +40,7 @@ async fn doctor() {
     let (code, text) = told(&sound, &["doctor", "-o", "json"]);
     let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!((code, document["schema"].as_str()), (0, Some("bus.doctor/1")), "{text}");
-    let checks = document["checks"].as_array().expect("checks");
+    let checks = document["items"].as_array().expect("items");
     assert!(checks.iter().all(|check| check["status"] == "ok"), "{text}");
     let queues = node.ctl(&["list_queues", "name"]).await;
     assert!(!queues.contains("bus.doctor"), "it leaves nothing behind: {queues}");

@@ -5,9 +5,7 @@ use serde::Serialize;
 
 use super::parts;
 use super::visit::Visit;
-
-/// Bytes of a body that is no text, and that is written out in a test.
-const BYTES_MAX: usize = 2048;
+use crate::dead_letters::test_of;
 
 /// A message, as far as it is copied.
 #[derive(Clone, Copy)]
@@ -30,7 +28,7 @@ pub(super) struct Copies {
 impl Copies {
     pub(super) fn of(visit: &Visit, app: &str, original: Original<'_>) -> Self {
         Self {
-            rust_test: rust_test(original),
+            rust_test: test_of(original.exchange, original.key, original.body, original.handler),
             command: command(app, original),
             curl: curl(&visit.host, !visit.desk.access.is_open(), original),
         }
@@ -50,38 +48,6 @@ impl Copies {
 fn card(head: &str, id: &str, text: &str) -> Markup {
     let copy = html! { button type="button" data-copy=(id) data-label="Copy" { "Copy" } };
     parts::card(head, copy, html! { pre id=(id) tabindex="0" { (text) } })
-}
-
-/// A test that hands the same message to the same handlers, and says what should have happened.
-fn rust_test(original: Original<'_>) -> String {
-    let Original { exchange, key, body, handler } = original;
-    let body = match body.map(|body| (std::str::from_utf8(body), body)) {
-        Some((Ok(text), _)) => literal(text),
-        Some((Err(_), bytes)) if bytes.len() <= BYTES_MAX => format!("vec!{bytes:?}"),
-        Some((Err(_), _)) => "include_bytes!(\"body.bin\").to_vec()".to_owned(),
-        None => "\"..\"".to_owned(),
-    };
-    let function = handler.rsplit("::").next().unwrap_or(handler);
-    let krate = handler.split("::").next().unwrap_or(handler);
-    format!(
-        "use bus_runtime::prelude::*;\nuse {krate} as _; // links its handlers\n\n#[bus_runtime::test]\nasync fn {function}_takes_it(bus: TestBus) {{\n    bus.publish_raw({exchange:?}, {key:?}, {body}).await;\n    bus.advance(Duration::from_secs(600)).await;\n    bus.dead_letters().none();\n}}\n"
-    )
-}
-
-/// A text as Rust writes it, with as few signs around it as it needs.
-fn literal(text: &str) -> String {
-    if !text.contains(['"', '\\', '\r']) && !text.chars().any(char::is_control) {
-        return format!("\"{text}\"");
-    }
-    // A bare carriage return may not stand in a raw text.
-    if text.contains('\r') {
-        return format!("{text:?}");
-    }
-    let mut fence = String::new();
-    while text.contains(&format!("\"{fence}")) {
-        fence.push('#');
-    }
-    format!("r{fence}\"{text}\"{fence}")
 }
 
 /// A text as one word of a shell.
@@ -118,13 +84,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_end_where_they_should() {
-        assert_eq!(literal("plain"), r#""plain""#);
-        assert_eq!(literal("{\"a\":1}"), "r#\"{\"a\":1}\"#");
-        assert_eq!(literal("\"#"), "r##\"\"#\"##");
-        assert_eq!(literal("a\r\nb"), "\"a\\r\\nb\"");
+    fn a_command_ends_where_it_should() {
         let hostile = Original { exchange: "x", key: "it's", body: Some(b"'; rm -rf /"), handler: "a::b" };
         assert_eq!(command("app", hostile), "app publish -e 'x' 'it'\\''s' ''\\''; rm -rf /'\n");
-        assert!(rust_test(Original { body: Some(&[0xff, 0]), ..hostile }).contains("vec![255, 0]"));
     }
 }

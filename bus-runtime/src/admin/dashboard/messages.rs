@@ -17,6 +17,7 @@ use crate::envelope::Envelope;
 use crate::expression::Expression;
 use crate::history::{Passed, Word};
 
+
 /// The messages that the live page begins with.
 const SHOWN_MAX: usize = 200;
 

@@ -15,6 +15,8 @@ use crate::names::QueueName;
 use crate::seam;
 
 mod choose;
+mod edit;
+mod layout;
 mod print;
 mod replay;
 
@@ -40,6 +42,8 @@ enum DlqCommand {
     Stats(GroupsArgs),
     /// Send dead letters back to the handlers that failed
     Replay(replay::ReplayArgs),
+    /// Change the body or a header of a dead letter, in $VISUAL or $EDITOR or with --body and --set; shows the difference
+    Edit(edit::EditArgs),
     /// Write dead letters as JSON lines; they stay where they are
     Export(ExportArgs),
     /// Put exported dead letters back among the dead letters
@@ -70,6 +74,9 @@ struct ShowArgs {
     /// In the dead letters of this queue
     #[arg(long, value_name = "QUEUE")]
     queue: Vec<String>,
+    /// As a test in Rust that publishes the same message
+    #[arg(long)]
+    as_test: bool,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -155,16 +162,22 @@ async fn work(
             let stats = letters.stats(&arguments.choose.selection()?).await?;
             Ok(report::print(&print::stats(&stats, format)))
         }
-        DlqCommand::Show(arguments) => show(letters, arguments, format).await,
+        DlqCommand::Show(arguments) => show(letters, app, arguments, format).await,
         DlqCommand::Replay(arguments) => replay::replay(letters, arguments, format).await,
+        DlqCommand::Edit(arguments) => edit::edit(letters, arguments, format).await,
         DlqCommand::Export(arguments) => export(letters, arguments).await,
         DlqCommand::Import(arguments) => import(letters, arguments).await,
         DlqCommand::Purge(arguments) => purge(letters, app, arguments, format).await,
     }
 }
 
-async fn show(letters: &DeadLetters, arguments: &ShowArgs, format: Output) -> Result<ExitCode, Error> {
-    let ShowArgs { id, queue } = arguments;
+async fn show(
+    letters: &DeadLetters,
+    app: &str,
+    arguments: &ShowArgs,
+    format: Output,
+) -> Result<ExitCode, Error> {
+    let ShowArgs { id, queue, as_test } = arguments;
     let mut selection = Selection::default();
     selection.queues.clone_from(queue);
     selection.ids = vec![id.clone()];
@@ -172,6 +185,10 @@ async fn show(letters: &DeadLetters, arguments: &ShowArgs, format: Output) -> Re
     if found.is_empty() {
         report::warning(&format!("there is no dead letter {id}; `dlq ls` lists them"));
         return Ok(ExitCode::from(NOT_FOUND));
+    }
+    if *as_test {
+        let tests: Vec<_> = found.iter().map(|letter| print::test(letter, app)).collect();
+        return Ok(report::print(&tests.join("\n")));
     }
     let now = seam::wall_clock();
     let shown: Vec<_> = found.iter().map(|letter| print::letter(letter, now, format)).collect();

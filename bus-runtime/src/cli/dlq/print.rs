@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::Output;
 use crate::cli::report::lines;
 use crate::cli::table::Table;
-use crate::dead_letters::{Group, Groups, Letter, Listing, QueueStats, Record};
+use crate::dead_letters::{Group, Groups, Letter, Listing, QueueStats, Record, test_of};
 use crate::names::QueueName;
 use crate::seam;
 
@@ -170,8 +170,18 @@ pub(super) fn letter(letter: &Letter, now: SystemTime, format: Output) -> String
         letter.envelope.body.len(),
         body(&letter.envelope.body)
     ));
-    text.push_str(&format!("\nsend it back: dlq replay --id {}\n", letter.id));
+    let id = &letter.id;
+    text.push_str(&format!(
+        "\nas a test: dlq show {id} --as-test\nchange it: dlq edit {id}\nsend it back: dlq replay --id {id}\n"
+    ));
     text
+}
+
+/// A test that publishes the message of a letter.
+pub(super) fn test(letter: &Letter, app: &str) -> String {
+    let unknown = || format!("{}::message", app.replace('-', "_"));
+    let handler = letter.handler.clone().unwrap_or_else(unknown);
+    test_of(&letter.exchange, &letter.routing_key, Some(&letter.envelope.body), &handler)
 }
 
 /// JSON well laid out, text as it is, and how much there is of anything else.

@@ -10,7 +10,7 @@ use super::choose::Choose;
 use super::print::letters;
 use crate::cli::progress::Meter;
 use crate::cli::signals::Signals;
-use crate::cli::{Output, duration, report};
+use crate::cli::{Output, duration, rate, report};
 use crate::dead_letters::{Canary, Control, DeadLetters, Ended, Progress, Replay, Replayed};
 use crate::error::Error;
 use crate::names::QueueName;
@@ -44,21 +44,6 @@ pub(super) struct ReplayArgs {
     dry_run: bool,
     #[command(flatten)]
     choose: Choose,
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    let (count, per) = match text.split_once('/') {
-        Some((count, "s")) => (count, 1.0),
-        Some((count, "m")) => (count, 60.0),
-        Some((count, "h")) => (count, 3600.0),
-        None => (text, 1.0),
-        Some(_) => ("", 1.0),
-    };
-    let count: Option<f64> =
-        count.trim().parse().ok().filter(|count: &f64| count.is_finite() && *count > 0.0);
-    count
-        .map(|count| count / per)
-        .ok_or_else(|| "say how many a second, a minute or an hour: 50/s, 30/m, 100/h".to_owned())
 }
 
 fn percent(text: &str) -> Result<f64, String> {
