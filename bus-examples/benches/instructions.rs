@@ -1,6 +1,6 @@
 //! Instructions per message, counted by valgrind: unlike times, two runs of one build agree, so a limit can stand in code.
 //!
-//! `cargo bench -p bus-examples --bench instructions [-- CASE ..]` runs each case with N and with 2 N messages; the
+//! `cargo bench -p bus-examples --bench instructions [--features otel] [-- CASE ..]` runs each case with N and with 2 N messages; the
 //! difference is what N messages cost. It fails when a case costs more than its limit.
 
 #![expect(
@@ -14,7 +14,7 @@ mod common;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
-use common::pages::{Tally, start, through_a_channel, through_the_bus};
+use common::pages::{Tally, start_timing, through_a_channel, through_the_bus};
 
 /// How the benchmark calls itself: this word, a case, a number.
 const RUN: &str = "run";
@@ -26,19 +26,76 @@ struct Case {
     limit: Option<u64>,
 }
 
-const CASES: [Case; 2] =
-    [Case { name: "channel", limit: None }, Case { name: "embedded", limit: Some(27_500) }];
+const fn case(name: &'static str) -> Case {
+    Case { name, limit: None }
+}
+
+const CASES: &[Case] = &[
+    case("channel"),
+    // Everything is counted, each call is timed, and nobody listens to spans.
+    Case { name: "embedded", limit: Some(27_500) },
+    // One of ten is timed, or none.
+    case("sampled"),
+    case("untimed"),
+    // A log at the level info, into nothing.
+    case("logged"),
+    // Every message has its trace, or one of a hundred, into nothing.
+    #[cfg(feature = "otel")]
+    case("traced"),
+    #[cfg(feature = "otel")]
+    case("traced-1%"),
+];
+
+/// A log at the level info that nobody reads: what costs is that spans are made.
+fn log() {
+    let log = tracing_subscriber::fmt().with_writer(std::io::sink);
+    log.with_max_level(tracing_subscriber::filter::LevelFilter::INFO).init();
+}
+
+/// Traces of this share of all messages, which nobody is sent.
+#[cfg(feature = "otel")]
+fn trace(share: f64) {
+    use opentelemetry::trace::TracerProvider;
+    use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    use tracing_subscriber::{Layer, filter::LevelFilter};
+    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share)));
+    let provider = SdkTracerProvider::builder().with_sampler(sampler).build();
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("bench"));
+    let layer = layer.with_location(false).with_threads(false).with_filter(LevelFilter::INFO);
+    tracing_subscriber::registry().with(layer).init();
+}
 
 async fn run(case: &str, messages: u64) {
     let tally = Arc::new(Tally::default());
     match case {
         "channel" => through_a_channel(&tally, messages).await,
-        "embedded" => {
-            let bus = start(&tally).await;
+        _ => {
+            let one_of = match case {
+                "embedded" => 1,
+                "sampled" => 10,
+                "untimed" => 0,
+                "logged" => {
+                    log();
+                    1
+                }
+                #[cfg(feature = "otel")]
+                "traced" => {
+                    trace(1.0);
+                    1
+                }
+                #[cfg(feature = "otel")]
+                "traced-1%" => {
+                    trace(0.01);
+                    1
+                }
+                _ => panic!("no case is called {case}"),
+            };
+            let bus = start_timing(&tally, one_of).await;
             through_the_bus(&bus, &tally, messages).await;
             bus.shutdown().await;
         }
-        _ => panic!("no case is called {case}"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! A collector of OpenTelemetry's protocol over HTTP, as much of it as tests need: it takes spans, and keeps them.
 
+#![allow(clippy::disallowed_methods, reason = "what runs beside the bus is no part of it")]
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;

@@ -147,7 +147,13 @@ pub(crate) async fn through_a_channel(tally: &Arc<Tally>, messages: u64) {
 
 /// An app with this handler, on a broker of its own.
 pub(crate) async fn start(tally: &Arc<Tally>) -> Bus {
-    let config = bus_runtime::Config::default();
+    start_timing(tally, 1).await
+}
+
+/// The same, of which one message of so many is timed; 0 is none.
+pub(crate) async fn start_timing(tally: &Arc<Tally>, one_of: u32) -> Bus {
+    let mut config = bus_runtime::Config::default();
+    config.metrics.one_of = one_of;
     let app = bus_runtime::app().config(config).embedded(&bus_runtime::EmbeddedBroker::new());
     app.state(Arc::clone(tally)).start().await.expect("started")
 }
