@@ -138,7 +138,7 @@ pub struct Config {
     pub traces: TraceSettings,
     /// A directory of this worker's own, where the dashboard keeps what handlers did of late, so that it goes on after a restart:
     /// `BUS_STATE_DIR`. It is written once a minute and at the end.
-    pub state_dir: Option<std::path::PathBuf>,
+    pub state_dir: Option<PathBuf>,
     /// Who may use the admin port: `BUS_HTTP_TOKEN` and its like.
     pub http_access: HttpAccess,
     /// Who watches over the process and wants to be told how it is: `NOTIFY_SOCKET` and `WATCHDOG_USEC`, which systemd sets.

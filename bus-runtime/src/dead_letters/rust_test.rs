@@ -51,7 +51,10 @@ mod tests {
     fn a_body_is_written_as_it_was() {
         let test = |body: &[u8]| test_of("react", "page.home", Some(body), "my_shop::on_page");
         let of_json = test(b"{\"a\":1}");
-        assert!(of_json.contains("bus.publish_raw(\"react\", \"page.home\", r#\"{\"a\":1}\"#).await;"), "{of_json}");
+        assert!(
+            of_json.contains("bus.publish_raw(\"react\", \"page.home\", r#\"{\"a\":1}\"#).await;"),
+            "{of_json}"
+        );
         assert!(of_json.contains("use my_shop as _;") && of_json.contains("async fn on_page_takes_it("));
         assert!(test(&[0xff, 0]).contains("vec![255, 0]"));
     }

@@ -20,8 +20,6 @@ pub(crate) use self::words::HandlerCount;
 #[cfg(any(feature = "dashboard", feature = "top"))]
 pub(crate) use self::words::State;
 #[cfg(feature = "dashboard")]
-pub(crate) use self::words::State;
-#[cfg(feature = "dashboard")]
 pub(crate) use self::{
     answers::{act, answer},
     words::Hand,

@@ -17,7 +17,6 @@ use crate::envelope::Envelope;
 use crate::expression::Expression;
 use crate::history::{Passed, Word};
 
-
 /// The messages that the live page begins with.
 const SHOWN_MAX: usize = 200;
 
