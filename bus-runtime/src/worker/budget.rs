@@ -13,6 +13,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
+    #[cfg(feature = "cli")]
     pub(crate) fn of(messages: Option<u64>) -> Self {
         Self { left: messages.map(AtomicU64::new), spent: Notify::new() }
     }
@@ -42,7 +43,7 @@ impl Budget {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests {
     use super::*;
 
