@@ -12,7 +12,6 @@ mod ending;
 mod histogram;
 
 pub(crate) use ending::{Ending, Sending};
-#[cfg(feature = "admin")]
 pub(crate) use histogram::Distribution;
 pub(crate) use histogram::Histogram;
 
