@@ -12,9 +12,10 @@ mod ending;
 mod histogram;
 
 pub(crate) use ending::{Ending, Sending};
-pub(crate) use histogram::Histogram;
+pub(crate) use histogram::Distribution;
 #[cfg(feature = "admin")]
-pub(crate) use histogram::{Distribution, Exemplar};
+pub(crate) use histogram::Exemplar;
+pub(crate) use histogram::Histogram;
 
 /// What one handler has done so far, and its breaker. Relaxed: each number is exact, but they are not read at one instant.
 #[derive(Debug, Default)]
