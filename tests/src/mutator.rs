@@ -24,7 +24,7 @@ impl Mutator {
     }
 
     /// Another input.
-    pub fn next(&mut self) -> Vec<u8> {
+    pub fn input(&mut self) -> Vec<u8> {
         let mut data = self.known();
         for _ in 0..self.dice.usize(1..=CHANGES_MAX) {
             self.change(&mut data);
@@ -77,7 +77,7 @@ mod tests {
     fn one_seed_is_one_series_of_inputs() {
         let series = |seed| {
             let mut mutator = Mutator::new(seed, vec![b"wiki.#".to_vec(), b"a.b".to_vec()]);
-            (0..50).map(|_| mutator.next()).collect::<Vec<_>>()
+            (0..50).map(|_| mutator.input()).collect::<Vec<_>>()
         };
         assert_eq!(series(1), series(1));
         assert_ne!(series(1), series(2));

@@ -56,7 +56,7 @@ fn some_of_what_is_unknown_holds() {
         let started = Instant::now();
         let mut mutator = Mutator::new(seed, corpus(name).into_iter().map(|(_, data)| data).collect());
         for run in 0..runs {
-            let data = mutator.next();
+            let data = mutator.input();
             ask(name, target, &data, &format!("BUS_FUZZ_SEED={seed}, run {run}"));
         }
         println!("{name}: {runs} inputs in {:?}", started.elapsed());

@@ -78,7 +78,7 @@ fn alive() -> (i64, i64) {
 
 async fn portion(bus: &Bus, numbers: std::ops::Range<u64>) {
     for number in numbers.clone() {
-        let publish = bus.react(&format!("leaks.page-{number}.saved"), &number);
+        let publish = bus.react(format!("leaks.page-{number}.saved"), &number);
         publish
             .idempotency_key(format!("order-{number}"))
             .header("tenant", format!("t{number}"))

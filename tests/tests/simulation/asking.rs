@@ -22,13 +22,16 @@ const SLACK: Duration = Duration::from_secs(3);
 #[command("sim.ask", reply = usize)]
 pub(crate) struct Ask(usize);
 
+/// When a call ended, and how.
+type Ended = Option<(Duration, Said)>;
+
 /// One command that was executed.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     at: Duration,
     patience: Duration,
     /// What the calls of its handler did: the process, when each began, and how it ended.
-    calls: Vec<(u32, Duration, Option<(Duration, Said)>)>,
+    calls: Vec<(u32, Duration, Ended)>,
     /// What the caller was told, and when.
     told: Option<(Duration, Told)>,
 }
@@ -142,7 +145,7 @@ impl Asked {
             None => offences.push("hangs"),
             Some((_, Told::Answer(answer))) if answer != number + 1 => offences.push("has another's answer"),
             Some((_, Told::Answer(_))) if !said(Said::Answer) => {
-                offences.push("has an answer that nobody gave")
+                offences.push("has an answer that nobody gave");
             }
             Some((_, Told::Failed)) if self.calls.is_empty() => offences.push("failed without a call"),
             Some((at, Told::TimedOut)) if at < end => offences.push("was given up too early"),
@@ -155,7 +158,7 @@ impl Asked {
             offences.push("is handled twice");
         }
         // Given in time, and yet not heard of.
-        let given = |end: &Option<(Duration, Said)>| {
+        let given = |end: &Ended| {
             end.is_some_and(|(at, said)| said == Said::Answer && at + SLACK < self.at + self.patience)
         };
         let lost =

@@ -33,7 +33,7 @@ impl World {
                 self.book().offences.push(format!("a replay failed: {failed:?}"));
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
