@@ -148,19 +148,11 @@ impl Running {
             };
             consumers.push(ConsumerHealth { queue: queue.to_string(), receiving: why.is_none(), why });
         }
-        let queues = self.plan.queues.iter();
-        for problem in queues.flat_map(|queue| [self.holds_back(queue), self.has_no_room(queue)]).flatten() {
-            problems.push(problem);
-            if status == Status::Ready {
-                status = Status::Degraded;
-            }
+        let slowed = self.slowed();
+        if !slowed.is_empty() && status == Status::Ready {
+            status = Status::Degraded;
         }
-        for problem in self.blocking_handlers() {
-            problems.push(problem);
-            if status == Status::Ready {
-                status = Status::Degraded;
-            }
-        }
+        problems.extend(slowed);
         if self.is_draining() {
             status = Status::Draining;
             problems = vec!["the app is draining: it takes nothing new".to_owned()];
@@ -173,6 +165,13 @@ impl Running {
         }
         let broker = BrokerHealth { address: description.address, server: description.server, connection };
         Health { status, problems, broker: Some(broker), consumers }
+    }
+
+    /// What keeps the app from going on as it should, while it is connected and consumes.
+    fn slowed(&self) -> Vec<String> {
+        let queues = self.plan.queues.iter();
+        let of_queues = queues.flat_map(|queue| [self.holds_back(queue), self.has_no_room(queue)]);
+        of_queues.flatten().chain(self.blocking_handlers()).collect()
     }
 
     /// Why a queue is not consumed as usual, when one of its handlers rests.
