@@ -111,6 +111,23 @@ pub async fn dropped_on_the_way(bench: &Bench) {
     assert_eq!(bench.drain_texts(&queue).await, numbers(0..50));
 }
 
+/// What one walk has shown, no other shows until the first has ended: two replays do not send one letter twice.
+pub async fn two_at_once(bench: &Bench) {
+    let queue = limited(bench, QueueType::Quorum).await;
+    send_many(bench, &queue, 0..20).await;
+    let mut first = bench.transport().browse(&queue).await.expect("the queue is there");
+    assert_eq!(look(&mut first, 3).await, numbers(0..3));
+    let mut second = bench.transport().browse(&queue).await.expect("the queue is there");
+    let seen = look(&mut second, 50).await;
+    assert!(numbers(0..3).iter().all(|number| !seen.contains(number)), "{seen:?}");
+    second.close().await.expect("it goes back");
+    first.close().await.expect("it goes back");
+    bench.wait_for_ready(&queue, 20).await;
+    let mut third = bench.transport().browse(&queue).await.expect("the queue is there");
+    assert_eq!(look(&mut third, 50).await, numbers(0..20));
+    third.close().await.expect("it goes back");
+}
+
 /// There is nothing to see in an empty queue, and no way to look at one that does not exist.
 pub async fn nothing_to_see(bench: &Bench) {
     let queue = limited(bench, QueueType::Quorum).await;

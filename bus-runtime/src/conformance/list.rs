@@ -41,7 +41,7 @@ macro_rules! transport_conformance {
                 what_is_left_behind_comes_first, redelivered, delivery_count, delivery_count_after_close,
                 requeue_to_other_consumer;
             browsing: looking_keeps_the_order, looking_at_many, looking_ends, taking_some, dropped_on_the_way,
-                nothing_to_see;
+                two_at_once, nothing_to_see;
             dead_letters: rejected, dead_letter_routing_key, deaths_are_counted, automatic_cycle, nowhere_to_go,
                 l5_max_length_drops_head, delivery_limit, at_least_once, delay_queue, story_survives_republishing;
             expiry: shorter_time_counts, expiry_at_the_head, expiry_at_once, unsettled_do_not_expire, idle_queue;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
-use super::station::{Purpose, Station, To, next};
+use super::station::{Station, To, next};
 use super::words::{Answer, Ask, Peer, Request, VERSION, kind};
 use crate::error::{Error, ErrorKind};
 use crate::seam;
@@ -51,7 +51,7 @@ impl Station {
     /// # Errors
     /// What the broker says.
     pub(crate) async fn to_ask(transport: &Arc<dyn Transport>, prefix: &str) -> Result<Arc<Self>, Error> {
-        let (station, consumer) = Self::open(transport, prefix, Purpose::Asking).await?;
+        let (station, consumer) = Self::open(transport, prefix, None).await?;
         seam::spawn("control", listen(Arc::downgrade(&station), consumer));
         Ok(station)
     }

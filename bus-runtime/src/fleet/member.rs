@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::answers::{act, answer, peer};
 use super::control::Reach;
-use super::station::{Letter, Purpose, Station, To, next};
+use super::station::{Letter, Station, To, next};
 use super::words::{Ask, Reply, Request, VERSION, kind};
 use crate::app::Running;
 use crate::error::{Error, ErrorKind};
@@ -30,7 +30,7 @@ pub(crate) async fn join(running: Weak<Running>, declare: Declare, mut finished:
         let opened = tokio::select! {
             biased;
             () = is_over(&mut finished) => return,
-            opened = Station::open(&app.hub.transport, &app.hub.settings.prefix, Purpose::Member(declare)) => opened,
+            opened = Station::open(&app.hub.transport, &app.hub.settings.prefix, Some(declare)) => opened,
         };
         match opened {
             Ok((station, consumer)) => {

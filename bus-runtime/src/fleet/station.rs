@@ -47,16 +47,6 @@ pub(crate) struct Station {
     roster: Mutex<BTreeMap<String, Peer>>,
 }
 
-/// What somebody opens a station for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Purpose {
-    /// To be asked as well.
-    Member(Declare),
-    /// To ask.
-    #[cfg(feature = "cli")]
-    Asking,
-}
-
 /// Where a letter goes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum To<'a> {
@@ -80,14 +70,15 @@ struct Bye {
 }
 
 impl Station {
-    /// Declares the queue, and begins to consume it.
+    /// Declares the queue, and begins to consume it. A worker hears what is for all, by way of an exchange that it declares or not;
+    /// who only asks does not.
     ///
     /// # Errors
     /// What the broker says: the user may lack the permission, and then there is no fleet.
     pub(super) async fn open(
         transport: &Arc<dyn Transport>,
         prefix: &str,
-        purpose: Purpose,
+        hears_all: Option<Declare>,
     ) -> Result<(Arc<Self>, Box<dyn Consumer>), Error> {
         let station = Self {
             transport: Arc::clone(transport),
@@ -98,14 +89,14 @@ impl Station {
             roster: Mutex::default(),
         };
         let queue = QueueName::new(station.queue())?;
-        let topology = station.topology(&queue, purpose).await?;
+        let topology = station.topology(&queue, hears_all).await?;
         transport.declare(&topology).await?;
         let options = ConsumeOptions { prefetch: PREFETCH, tag: queue.to_string() };
         let consumer = transport.consume(&queue, options).await?;
         Ok((Arc::new(station), consumer))
     }
 
-    async fn topology(&self, queue: &QueueName, purpose: Purpose) -> Result<Topology, Error> {
+    async fn topology(&self, queue: &QueueName, hears_all: Option<Declare>) -> Result<Topology, Error> {
         let mut declaration = Queue::durable(queue.clone(), QueueType::Classic);
         declaration.durable = false;
         declaration.exclusive = true;
@@ -113,11 +104,7 @@ impl Station {
         declaration.arguments.max_length = Some(WAITING_MAX);
         declaration.arguments.overflow = Some(Overflow::DropHead);
         let mut topology = Topology { queues: vec![declaration], ..Topology::default() };
-        let declare = match purpose {
-            Purpose::Member(declare) => declare,
-            #[cfg(feature = "cli")]
-            Purpose::Asking => return Ok(topology),
-        };
+        let Some(declare) = hears_all else { return Ok(topology) };
         let name = self.exchange.clone();
         if declare == Declare::Always || !self.transport.has_exchange(&name).await? {
             if declare == Declare::Never {

@@ -111,7 +111,7 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// [`NotFound`](crate::ErrorKind::NotFound) when the queue does not exist; else what the broker says.
     fn get<'a>(&'a self, queue: &'a QueueName) -> BoxFuture<'a, Result<Option<Incoming>, Error>>;
 
-    /// Goes through what a queue holds now, from its head. Nobody else gets these messages until the [`Browser`] is closed.
+    /// Goes through what a queue holds now, from its head. What a [`Browser`] has shown, no other shows until it is closed.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when the queue does not exist; else what the broker says.

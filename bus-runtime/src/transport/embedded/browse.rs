@@ -1,8 +1,9 @@
-//! A walk through a queue that hands nothing out: it remembers places, and looks whether their messages are still there.
+//! A walk through a queue that hands nothing out: it remembers places, and looks whether their messages are still there. What one
+//! walk has shown, no other shows until it ends: two replays do not send one letter twice.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::dead_letter::{Letter, Reason};
 use super::errors;
@@ -16,7 +17,7 @@ use crate::names::QueueName;
 use crate::transport::{BoxFuture, Browser, Incoming, SettleChannel, Settler, Verdict};
 
 /// Where a message stands in its queue.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Spot {
     priority: u8,
     position: u64,
@@ -44,28 +45,36 @@ impl State {
         Ok(Walk { queue: id, spots: entries.map(spot).collect() })
     }
 
-    /// The message that stands there, while it does.
-    fn look(&self, id: QueueId, Spot { priority, position }: Spot) -> Option<Seen> {
-        let queue = self.queues.get(id)?;
-        let entry = queue.ready.find(priority, position)?;
-        let delivery_count = queue.is_quorum().then_some(entry.returns);
+    /// The message that stands there, while it does and no other walk has it; from now on this one has.
+    fn look(&mut self, id: QueueId, Spot { priority, position }: Spot) -> Option<Seen> {
+        let queue = self.queues.get_mut(id)?;
+        let is_quorum = queue.is_quorum();
+        let entry = queue.ready.find_mut(priority, position).filter(|entry| !entry.shown)?;
+        entry.shown = true;
+        let delivery_count = is_quorum.then_some(entry.returns);
         Some(Seen { envelope: Arc::clone(&entry.envelope), redelivered: entry.redelivered, delivery_count })
+    }
+
+    /// Other walks may show the message that stands there, if it still does.
+    fn let_go(&mut self, id: QueueId, Spot { priority, position }: Spot) -> Option<()> {
+        let entry = self.queues.get_mut(id)?.ready.find_mut(priority, position)?;
+        entry.shown = false;
+        Some(())
     }
 
     /// Settles the message that stands there; `None` when somebody else has it.
     fn pick_up(&mut self, id: QueueId, spot: Spot, verdict: Verdict) -> Option<()> {
-        let queue = self.queues.get_mut(id)?;
         match verdict {
-            Verdict::Requeue => queue.ready.find(spot.priority, spot.position).map(drop),
+            Verdict::Requeue => self.let_go(id, spot),
             Verdict::Ack => {
-                let entry = queue.ready.take(spot.priority, spot.position)?;
+                let entry = self.queues.get_mut(id)?.ready.take(spot.priority, spot.position)?;
                 self.totals.acked += 1;
                 self.forget(entry);
                 self.refresh(id);
                 Some(())
             }
             Verdict::Reject => {
-                let entry = queue.ready.take(spot.priority, spot.position)?;
+                let entry = self.queues.get_mut(id)?.ready.take(spot.priority, spot.position)?;
                 self.letters.push_back(Letter::new(id, entry, Reason::Rejected));
                 self.refresh(id);
                 Some(())
@@ -74,32 +83,57 @@ impl State {
     }
 }
 
-/// A walk through a queue.
+/// A walk through a queue. Dropping it lets go what it has shown, too.
 pub(super) struct Walker {
-    shared: Arc<Shared>,
     walk: Walk,
+    shown: Arc<Shown>,
+}
+
+/// What a walk has shown, and nobody has settled.
+struct Shown {
+    shared: Arc<Shared>,
+    queue: QueueId,
+    spots: Mutex<BTreeSet<Spot>>,
+}
+
+impl Shown {
+    fn spots(&self) -> MutexGuard<'_, BTreeSet<Spot>> {
+        self.spots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Walker {
     pub(super) fn new(shared: Arc<Shared>, walk: Walk) -> Self {
-        Self { shared, walk }
+        let shown = Shown { shared, queue: walk.queue, spots: Mutex::default() };
+        Self { walk, shown: Arc::new(shown) }
     }
 
     fn next(&mut self) -> Option<Incoming> {
         let Walk { queue, spots } = &mut self.walk;
         loop {
             let spot = spots.pop_front()?;
-            let found = self.shared.with(|state| {
+            let found = self.shown.shared.with(|state| {
                 state.run_due();
                 state.look(*queue, spot)
             });
             if let Some(Seen { envelope, redelivered, delivery_count }) = found {
-                let stand =
-                    Stand { shared: Arc::clone(&self.shared), queue: *queue, spot: Mutex::new(Some(spot)) };
-                let settler = Settler::new(Arc::new(stand), 0);
+                self.shown.spots().insert(spot);
+                let settler = Settler::new(Arc::new(Stand { shown: Arc::clone(&self.shown), spot }), 0);
                 return Some(Incoming { envelope, redelivered, delivery_count, defect: None, settler });
             }
         }
+    }
+}
+
+impl Drop for Walker {
+    fn drop(&mut self) {
+        let left = std::mem::take(&mut *self.shown.spots());
+        self.shown.shared.with(|state| {
+            for spot in left {
+                // Somebody may have consumed it meanwhile.
+                let _ = state.let_go(self.shown.queue, spot);
+            }
+        });
     }
 }
 
@@ -109,8 +143,10 @@ impl Browser for Walker {
     }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, Result<(), Error>> {
-        // Nothing was handed out.
-        Box::pin(async { Ok(()) })
+        Box::pin(async {
+            drop(self);
+            Ok(())
+        })
     }
 }
 
@@ -122,22 +158,21 @@ impl fmt::Debug for Walker {
 
 /// Where one message is settled that was only looked at.
 struct Stand {
-    shared: Arc<Shared>,
-    queue: QueueId,
-    spot: Mutex<Option<Spot>>,
+    shown: Arc<Shown>,
+    spot: Spot,
 }
 
 impl SettleChannel for Stand {
     fn settle(&self, _tag: u64, verdict: Verdict) -> Result<(), Error> {
-        let spot = self.spot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let settled =
-            spot.and_then(|spot| self.shared.with(|state| state.pick_up(self.queue, spot, verdict)));
-        settled.ok_or_else(errors::holder_gone)
+        let Shown { shared, queue, .. } = &*self.shown;
+        let is_ours = self.shown.spots().remove(&self.spot);
+        let settled = is_ours.then(|| shared.with(|state| state.pick_up(*queue, self.spot, verdict)));
+        settled.flatten().ok_or_else(errors::holder_gone)
     }
 }
 
 impl fmt::Debug for Stand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stand").field("queue", &self.queue).field("spot", &self.spot).finish_non_exhaustive()
+        f.debug_struct("Stand").field("queue", &self.shown.queue).field("spot", &self.spot).finish()
     }
 }

@@ -159,7 +159,15 @@ impl Queue {
         let expires = ttl.and_then(|ttl| seam::now().checked_add(ttl));
         let most = self.declared.arguments.max_priority.unwrap_or(0);
         let priority = envelope.properties.priority.unwrap_or(0).min(most);
-        Entry { envelope, position: self.place(), expires, returns: 0, priority, redelivered: false }
+        Entry {
+            envelope,
+            position: self.place(),
+            expires,
+            returns: 0,
+            priority,
+            redelivered: false,
+            shown: false,
+        }
     }
 
     /// Puts a message back that had been handed out: a classic queue where it was.

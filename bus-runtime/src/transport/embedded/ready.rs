@@ -24,6 +24,8 @@ pub(super) struct Entry {
     pub(super) priority: u8,
     /// Whether it was handed out before.
     pub(super) redelivered: bool,
+    /// Whether a walk through the queue has it: no other one shows it.
+    pub(super) shown: bool,
 }
 
 impl Entry {
@@ -80,7 +82,8 @@ impl Ready {
     /// The next message to deliver.
     pub(super) fn pop(&mut self) -> Option<Entry> {
         let level = self.levels.iter_mut().rev().find(|level| !level.is_empty())?;
-        let entry = level.pop_front()?;
+        let mut entry = level.pop_front()?;
+        entry.shown = false;
         self.len -= 1;
         self.bytes -= entry.bytes();
         // A queue that was long once does not keep the memory for ever.
@@ -91,10 +94,10 @@ impl Ready {
     }
 
     /// The message with this place and priority, while it is here.
-    pub(super) fn find(&self, priority: u8, position: u64) -> Option<&Entry> {
-        let level = self.levels.get(usize::from(priority))?;
+    pub(super) fn find_mut(&mut self, priority: u8, position: u64) -> Option<&mut Entry> {
+        let level = self.levels.get_mut(usize::from(priority))?;
         let at = level.binary_search_by_key(&position, |entry| entry.position).ok()?;
-        level.get(at)
+        level.get_mut(at)
     }
 
     /// Takes the message with this place and priority, wherever it stands.
@@ -137,7 +140,7 @@ mod tests {
     fn entry(position: u64, priority: u8) -> Entry {
         let key = RoutingKey::new(position.to_string()).unwrap();
         let envelope = Arc::new(Envelope::new(ExchangeName::default_exchange(), key, "body"));
-        Entry { envelope, position, expires: None, returns: 0, priority, redelivered: false }
+        Entry { envelope, position, expires: None, returns: 0, priority, redelivered: false, shown: false }
     }
 
     fn order(ready: &Ready) -> Vec<u64> {
