@@ -253,7 +253,7 @@ async fn a_letter_is_edited_and_sent_back() {
     let id = only();
     let test = letters.ok(&["dlq", "show", &id, "--as-test"]);
     assert!(
-        test.contains("async fn read_takes_it(bus: TestBus)") && test.contains("\"letter.1\", br##\""),
+        test.contains("async fn read_takes_it(bus: TestBus)") && test.contains("\"letter.1\", r#\"{"),
         "{test}"
     );
     let edit = |arguments: &[&str]| letters.told(&[&["dlq", "edit"], arguments].concat());

@@ -158,7 +158,7 @@ async fn a_port_that_is_taken() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let at = taken.local_addr().expect("its address").to_string();
     let program = Program::start(&[], &["--http", &at]);
-    eventually("the refusal", async || program.log().contains("error[BUS0010]")).await;
+    eventually("the refusal", async || program.log().contains("\"code\":\"BUS0010\"")).await;
     assert!(program.log().contains(&format!("the admin port {at} cannot be opened")), "{}", program.log());
     assert_eq!(program.end(), 78);
     let program = Program::start(&[("BUS_HTTP", "off")], &[]);
