@@ -119,7 +119,8 @@ async fn a_long_run_leaves_nothing() {
             seen.push((bytes, allocations));
         }
     }
-    let (first, last) = (seen[0], seen[seen.len() - 1]);
+    // Caches with a bound are full after two fifths of the short run.
+    let (first, last) = (seen[1], seen[seen.len() - 1]);
     assert!(last.0 - first.0 < BYTES_MORE, "{seen:?}");
     assert!(last.1 - first.1 < ALLOCATIONS_MORE, "{seen:?}");
     bus.shutdown().await;

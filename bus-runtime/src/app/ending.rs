@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::Bus;
-use super::bus::Running;
+use super::running::Running;
 use crate::seam;
 use crate::topology::naming;
 use crate::transport::embedded::{EmbeddedBroker, QueueSnapshot};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Bus;
-use super::bus::Running;
+use super::running::Running;
 use crate::breaker::BreakerState;
 use crate::names::QueueName;
 use crate::topology::QueueEntry;

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::bus::Running;
+use super::running::Running;
 use crate::names::QueueName;
 use crate::seam;
 use crate::transport::{LevelListener, QueueLevel, Water, WaterMark};

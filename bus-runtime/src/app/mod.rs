@@ -29,16 +29,17 @@ mod health;
 mod instances;
 mod layers;
 mod levels;
+mod running;
 #[cfg(feature = "dashboard")]
 mod shown;
 
 pub use bus::Bus;
-pub(crate) use bus::Running;
 use connect::Broker;
 pub use ending::Drained;
 pub use health::{BrokerHealth, ConsumerHealth, Health, Status};
 use instances::GivenInstances;
 use levels::LevelHooks;
+pub(crate) use running::Running;
 #[cfg(feature = "dashboard")]
 pub(crate) use shown::Shown;
 
