@@ -77,8 +77,19 @@ struct Member {
 
 impl Member {
     async fn attend(self, mut consumer: Box<dyn Consumer>, mut finished: watch::Receiver<bool>) {
+        tokio::select! {
+            biased;
+            () = is_over(&mut finished) => {}
+            // Whatever it waits for, the end of the app does not.
+            () = self.listen(&mut consumer) => {}
+        }
+        let _ = tokio::time::timeout(BYE_TIMEOUT, self.station.tell_gone(self.station.id())).await;
+        consumer.close(BYE_TIMEOUT).await;
+    }
+
+    /// Reads what comes, and says hello: again when others may have come and gone while the connection was lost.
+    async fn listen(&self, consumer: &mut Box<dyn Consumer>) {
         let lookout = consumer.lookout();
-        // Others may have come and gone while the connection was lost: then it says hello again.
         let mut hello_at = Some(seam::now());
         loop {
             let hello = async {
@@ -89,8 +100,7 @@ impl Member {
             };
             tokio::select! {
                 biased;
-                () = is_over(&mut finished) => break,
-                came = next(&mut consumer) => match came {
+                came = next(consumer) => match came {
                     None => break,
                     Some(Ok(incoming)) => self.receive(self.station.read(incoming)).await,
                     Some(Err(error)) => {
@@ -104,8 +114,6 @@ impl Member {
                 }
             }
         }
-        let _ = tokio::time::timeout(BYE_TIMEOUT, self.station.tell_gone(self.station.id())).await;
-        consumer.close(BYE_TIMEOUT).await;
     }
 
     /// Tells all others that it is there; false when that did not work.

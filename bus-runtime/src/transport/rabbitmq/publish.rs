@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lapin::BasicProperties;
 use lapin::types::ShortString;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::connection::Link;
@@ -38,6 +38,7 @@ pub(super) struct Publishing {
     window: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     closed: Arc<AtomicBool>,
+    closing: Arc<Notify>,
     limit: Duration,
     mender: Arc<Mender>,
 }
@@ -117,13 +118,16 @@ impl Job {
 impl Publishing {
     pub(super) fn start(link: Arc<Link>, mender: Arc<Mender>, limit: Duration) -> Self {
         let (jobs, incoming) = mpsc::channel(IN_FLIGHT_MAX);
-        crate::seam::spawn("rabbitmq-publish", task::Task::new(link.clone(), incoming).run());
+        let closing = Arc::new(Notify::new());
+        let task = task::Task::new(link.clone(), incoming, Arc::clone(&closing));
+        crate::seam::spawn("rabbitmq-publish", task.run());
         Self {
             link,
             jobs,
             window: Arc::new(Semaphore::new(IN_FLIGHT_MAX)),
             bytes: Arc::new(Semaphore::new(IN_FLIGHT_KIB_MAX)),
             closed: Arc::new(AtomicBool::new(false)),
+            closing,
             limit,
             mender,
         }
@@ -180,6 +184,7 @@ impl Publishing {
     /// Takes no more, and waits until what is under way has ended.
     pub(super) async fn close(&self, deadline: Instant) {
         self.closed.store(true, Ordering::Release);
+        self.closing.notify_one();
         let all = u32::try_from(IN_FLIGHT_MAX).unwrap_or(u32::MAX);
         let _ = timeout_at(deadline, self.window.acquire_many(all)).await;
         self.window.close();

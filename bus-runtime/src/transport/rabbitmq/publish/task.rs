@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use lapin::Channel;
 use lapin::options::BasicPublishOptions;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until};
 
 use super::channel::{Change, ChannelState, OpenChannel};
@@ -29,6 +29,8 @@ type Answer = (Sequence, lapin::Result<lapin::Confirmation>);
 pub(super) struct Task {
     link: Arc<Link>,
     jobs: mpsc::Receiver<Job>,
+    /// Somebody waits for all that is under way.
+    closing: Arc<Notify>,
     /// To be written, in this order.
     waiting: VecDeque<Job>,
     in_flight: InFlight,
@@ -43,15 +45,17 @@ enum Wakeup {
     Job(Option<Job>),
     Answer(Answer),
     Channel(Change),
+    Closing,
     Late,
 }
 
 impl Task {
-    pub(super) fn new(link: Arc<Link>, jobs: mpsc::Receiver<Job>) -> Self {
+    pub(super) fn new(link: Arc<Link>, jobs: mpsc::Receiver<Job>, closing: Arc<Notify>) -> Self {
         Self {
             channel: ChannelState::opening(&link),
             link,
             jobs,
+            closing,
             waiting: VecDeque::new(),
             in_flight: InFlight::default(),
             answers: FuturesUnordered::new(),
@@ -73,6 +77,8 @@ impl Task {
                     self.channel.open_again(&self.link);
                 }
                 Wakeup::Channel(Change::Blocked) => {}
+                // What nobody waits for any more keeps nobody waiting.
+                Wakeup::Closing => self.waiting.retain(Job::is_wanted),
                 Wakeup::Late => self.give_up_late(),
             }
             while let Ok(job) = self.jobs.try_recv() {
@@ -106,6 +112,7 @@ impl Task {
             },
             () = late => Wakeup::Late,
             change = self.channel.changed() => Wakeup::Channel(change),
+            () = self.closing.notified() => Wakeup::Closing,
             job = self.jobs.recv() => Wakeup::Job(job),
         }
     }
