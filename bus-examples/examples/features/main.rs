@@ -6,16 +6,23 @@
 
 use std::process::ExitCode;
 
+mod batches;
+mod breakers;
 mod captures;
 mod checks;
 mod commands;
 mod controllers;
+mod copies;
 mod delays;
 mod errors;
 mod events;
 mod filters;
 mod foreign;
+mod full_queues;
 mod groups;
+mod idempotency;
+mod manual;
+mod middleware;
 mod ordered;
 mod outcomes;
 mod quickstart;
@@ -32,5 +39,5 @@ fn main() -> ExitCode {
 /// All of them as one app.
 fn app() -> bus_runtime::App {
     let app = bus_runtime::app().name("features").instance(controllers::Shop { name: "corner".to_owned() });
-    setup::add_to(app)
+    setup::add_to(middleware::add_to(idempotency::add_to(app)))
 }
