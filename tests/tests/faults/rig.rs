@@ -177,16 +177,19 @@ impl Rig {
     /// Publishes to every handler until all of them have handled a message that was published after now. Says how long it took
     /// since `fault_ended`.
     pub(crate) async fn until_back(&self, fault_ended: Instant) -> Duration {
-        let back = async {
-            let feeder = self.feeder();
-            tokio::join!(
-                probe(&feeder, "load.probe"),
-                probe(&feeder, "flaky.probe"),
-                probe(&feeder, "each.probe")
-            );
-        };
-        if tokio::time::timeout(PATIENCE, back).await.is_err() {
-            panic!("it does not come back: {:?} {:?}", self.bus.status(), self.bus.consumers());
+        let feeder = self.feeder();
+        let mut away = Vec::new();
+        let probes = ["load.probe", "flaky.probe", "each.probe"].map(|key| {
+            let feeder = &feeder;
+            async move {
+                let back = tokio::time::timeout(PATIENCE, probe(feeder, key)).await;
+                back.is_err().then_some(key)
+            }
+        });
+        away.extend(futures_util::future::join_all(probes).await.into_iter().flatten());
+        if !away.is_empty() {
+            let (status, consumers) = (self.bus.status(), self.bus.consumers());
+            panic!("{away:?} do not come back: {status:?} {consumers:?}");
         }
         fault_ended.elapsed()
     }

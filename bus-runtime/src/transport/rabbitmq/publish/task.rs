@@ -24,6 +24,13 @@ use crate::transport::{BoxFuture, Confirmation};
 /// A channel whose oldest publish has waited so much longer than anybody waits for it is given up.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
 
+/// A channel that was nacked is replaced when it is so old. Channels of RabbitMQ 3.10 may go on to refuse every message for a quorum
+/// queue whose leader has died, long after there is another one; a new channel asks who that is. A queue that is full refuses
+/// messages on any channel, and one channel in two seconds costs nothing.
+const RENEWED_AFTER: Duration = Duration::from_secs(2);
+/// How long nothing is written so that what is under way may end first.
+const HELD_FOR: Duration = Duration::from_millis(500);
+
 type Answer = (Sequence, lapin::Result<lapin::Confirmation>);
 
 pub(super) struct Task {
@@ -36,6 +43,9 @@ pub(super) struct Task {
     in_flight: InFlight,
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
     channel: ChannelState,
+    opened: Instant,
+    /// The broker has refused a message on this channel.
+    was_nacked: bool,
     /// So many publishes go one at a time: one of them ends the channel, and the broker did not say which.
     one_by_one: usize,
 }
@@ -59,6 +69,8 @@ impl Task {
             waiting: VecDeque::new(),
             in_flight: InFlight::default(),
             answers: FuturesUnordered::new(),
+            opened: Instant::now(),
+            was_nacked: false,
             one_by_one: 0,
         }
     }
@@ -70,7 +82,10 @@ impl Task {
                 Wakeup::Job(Some(job)) => self.waiting.push_back(job),
                 Wakeup::Job(None) => break,
                 Wakeup::Answer(answer) => self.answered(answer),
-                Wakeup::Channel(Change::Opened(Ok(open))) => self.channel = ChannelState::Open(open),
+                Wakeup::Channel(Change::Opened(Ok(open))) => {
+                    self.channel = ChannelState::Open(open);
+                    (self.opened, self.was_nacked) = (Instant::now(), false);
+                }
                 Wakeup::Channel(Change::Opened(Err(error))) if error.kind() == ErrorKind::Closed => break,
                 Wakeup::Channel(Change::Opened(Err(error))) => {
                     tracing::debug!(%error, "cannot open a channel to publish");
@@ -121,7 +136,31 @@ impl Task {
         let waiting = self.waiting.iter().map(|job| job.deadline).min();
         let written = self.in_flight.jobs_mut().find(|job| job.reply.is_some()).map(|job| job.deadline);
         let stuck = self.stuck_at();
-        [waiting, written, stuck].into_iter().flatten().min()
+        let held = self.is_to_be_renewed().then_some(self.opened + RENEWED_AFTER + HELD_FOR);
+        [waiting, written, stuck, held].into_iter().flatten().min()
+    }
+
+    fn is_to_be_renewed(&self) -> bool {
+        self.was_nacked && self.opened.elapsed() >= RENEWED_AFTER
+    }
+
+    /// Replaces a channel that was nacked, as soon as nothing is under way on it. Says whether nothing may be written meanwhile.
+    fn renews(&mut self) -> bool {
+        if !self.is_to_be_renewed() {
+            return false;
+        }
+        if self.in_flight.len() == 0 {
+            tracing::debug!("messages were refused: a new channel publishes the next ones");
+            self.channel = ChannelState::opening(&self.link);
+            self.was_nacked = false;
+            return true;
+        }
+        if self.opened.elapsed() < RENEWED_AFTER + HELD_FOR {
+            return true;
+        }
+        // Something takes long. Another time, then.
+        (self.opened, self.was_nacked) = (Instant::now(), false);
+        false
     }
 
     /// When to give the channel up, unless the broker says why it confirms nothing.
@@ -136,7 +175,11 @@ impl Task {
 
     /// Writes what waits, as far as the broker takes it.
     fn write(&mut self) {
-        while let ChannelState::Open(open) = &self.channel {
+        while let ChannelState::Open(_) = &self.channel {
+            if self.renews() {
+                return;
+            }
+            let ChannelState::Open(open) = &self.channel else { return };
             let window = if self.one_by_one > 0 { 1 } else { IN_FLIGHT_MAX };
             if self.in_flight.len() >= window || open.live.blocked().is_some() {
                 return;
@@ -212,7 +255,10 @@ impl Task {
         let Some((mut job, came_back)) = self.in_flight.remove(sequence) else { return };
         self.one_by_one = self.one_by_one.saturating_sub(1);
         let outcome = match confirmation {
-            lapin::Confirmation::Nack(_) => Err(nacked(&job)),
+            lapin::Confirmation::Nack(_) => {
+                self.was_nacked = true;
+                Err(nacked(&job))
+            }
             lapin::Confirmation::Ack(_) | lapin::Confirmation::NotRequested if came_back => {
                 Ok(Confirmation::Unroutable)
             }
