@@ -22,6 +22,9 @@ pub(super) enum ChannelState {
 pub(super) struct OpenChannel {
     pub(super) channel: Channel,
     pub(super) live: Arc<Live>,
+    pub(super) opened: Instant,
+    /// The broker has refused a message on it.
+    pub(super) was_nacked: bool,
     /// Changes when the broker blocks publishers or takes publishes again.
     blocked: tokio::sync::watch::Receiver<Option<String>>,
 }
@@ -67,5 +70,5 @@ async fn open(link: Arc<Link>, wait: Duration) -> Result<OpenChannel, Error> {
     let request = Request::new("confirm publishes", "write");
     ask(&live, &request, channel.confirm_select(ConfirmSelectOptions::default())).await?;
     let blocked = live.watch_blocked();
-    Ok(OpenChannel { channel, live, blocked })
+    Ok(OpenChannel { channel, live, opened: Instant::now(), was_nacked: false, blocked })
 }

@@ -43,9 +43,6 @@ pub(super) struct Task {
     in_flight: InFlight,
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
     channel: ChannelState,
-    opened: Instant,
-    /// The broker has refused a message on this channel.
-    was_nacked: bool,
     /// So many publishes go one at a time: one of them ends the channel, and the broker did not say which.
     one_by_one: usize,
 }
@@ -59,6 +56,12 @@ enum Wakeup {
     Late,
 }
 
+impl OpenChannel {
+    fn is_to_be_renewed(&self) -> bool {
+        self.was_nacked && self.opened.elapsed() >= RENEWED_AFTER
+    }
+}
+
 impl Task {
     pub(super) fn new(link: Arc<Link>, jobs: mpsc::Receiver<Job>, closing: Arc<Notify>) -> Self {
         Self {
@@ -69,8 +72,6 @@ impl Task {
             waiting: VecDeque::new(),
             in_flight: InFlight::default(),
             answers: FuturesUnordered::new(),
-            opened: Instant::now(),
-            was_nacked: false,
             one_by_one: 0,
         }
     }
@@ -82,10 +83,7 @@ impl Task {
                 Wakeup::Job(Some(job)) => self.waiting.push_back(job),
                 Wakeup::Job(None) => break,
                 Wakeup::Answer(answer) => self.answered(answer),
-                Wakeup::Channel(Change::Opened(Ok(open))) => {
-                    self.channel = ChannelState::Open(open);
-                    (self.opened, self.was_nacked) = (Instant::now(), false);
-                }
+                Wakeup::Channel(Change::Opened(Ok(open))) => self.channel = ChannelState::Open(open),
                 Wakeup::Channel(Change::Opened(Err(error))) if error.kind() == ErrorKind::Closed => break,
                 Wakeup::Channel(Change::Opened(Err(error))) => {
                     tracing::debug!(%error, "cannot open a channel to publish");
@@ -136,30 +134,31 @@ impl Task {
         let waiting = self.waiting.iter().map(|job| job.deadline).min();
         let written = self.in_flight.jobs_mut().find(|job| job.reply.is_some()).map(|job| job.deadline);
         let stuck = self.stuck_at();
-        let held = self.is_to_be_renewed().then_some(self.opened + RENEWED_AFTER + HELD_FOR);
+        let held = match &self.channel {
+            ChannelState::Open(open) if open.is_to_be_renewed() => {
+                Some(open.opened + RENEWED_AFTER + HELD_FOR)
+            }
+            _ => None,
+        };
         [waiting, written, stuck, held].into_iter().flatten().min()
-    }
-
-    fn is_to_be_renewed(&self) -> bool {
-        self.was_nacked && self.opened.elapsed() >= RENEWED_AFTER
     }
 
     /// Replaces a channel that was nacked, as soon as nothing is under way on it. Says whether nothing may be written meanwhile.
     fn renews(&mut self) -> bool {
-        if !self.is_to_be_renewed() {
+        let ChannelState::Open(open) = &mut self.channel else { return false };
+        if !open.is_to_be_renewed() {
             return false;
         }
         if self.in_flight.len() == 0 {
             tracing::debug!("messages were refused: a new channel publishes the next ones");
             self.channel = ChannelState::opening(&self.link);
-            self.was_nacked = false;
             return true;
         }
-        if self.opened.elapsed() < RENEWED_AFTER + HELD_FOR {
+        if open.opened.elapsed() < RENEWED_AFTER + HELD_FOR {
             return true;
         }
         // Something takes long. Another time, then.
-        (self.opened, self.was_nacked) = (Instant::now(), false);
+        (open.opened, open.was_nacked) = (Instant::now(), false);
         false
     }
 
@@ -175,11 +174,9 @@ impl Task {
 
     /// Writes what waits, as far as the broker takes it.
     fn write(&mut self) {
-        while let ChannelState::Open(_) = &self.channel {
-            if self.renews() {
-                return;
-            }
-            let ChannelState::Open(open) = &self.channel else { return };
+        while !self.renews()
+            && let ChannelState::Open(open) = &self.channel
+        {
             let window = if self.one_by_one > 0 { 1 } else { IN_FLIGHT_MAX };
             if self.in_flight.len() >= window || open.live.blocked().is_some() {
                 return;
@@ -256,7 +253,9 @@ impl Task {
         self.one_by_one = self.one_by_one.saturating_sub(1);
         let outcome = match confirmation {
             lapin::Confirmation::Nack(_) => {
-                self.was_nacked = true;
+                if let ChannelState::Open(open) = &mut self.channel {
+                    open.was_nacked = true;
+                }
                 Err(nacked(&job))
             }
             lapin::Confirmation::Ack(_) | lapin::Confirmation::NotRequested if came_back => {
